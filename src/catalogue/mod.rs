@@ -1,0 +1,5 @@
+//! The interfaces as data.
+
+pub mod types;
+
+pub use types::*;

@@ -1,0 +1,121 @@
+//! The codes, and the error that carries one. A number, once given, is never given again.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $number:literal, $name:literal, $retry:literal;)*) => {
+        /// What went wrong, by cause: -1xx the caller's input, -2xx the state of the handle, -3xx the network,
+        /// -4xx the platform, -5xx this machine, -6xx not an error but not finished either, -9xx the library itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(i32)]
+        pub enum Code { $($(#[doc = $doc])+ $variant = $number,)* }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The name that stands in messages and in the header.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+
+            /// Whether the same call can succeed later without a change by the caller.
+            pub fn is_retryable(self) -> bool {
+                match self { $(Code::$variant => $retry,)* }
+            }
+
+            /// One line for the reference page and the header.
+            pub fn doc(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc,)+).trim_ascii(),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An argument is NULL or out of its range.
+    Argument = -101, "argument", false;
+    /// A text is not in the encoding of the handle (UTF-8, or GBK by option).
+    Encoding = -102, "encoding", false;
+    /// A text is not JSON, or not a JSON object.
+    Json = -103, "json", false;
+    /// A text is larger than the library takes.
+    TooLarge = -104, "too_large", false;
+    /// The configuration is wrong; the message names the option.
+    Config = -105, "config", false;
+    /// No such interface, or the JSON names none.
+    UnknownInterface = -106, "unknown_interface", false;
+    /// A field breaks a rule of the platform's document; the message names field, rule, what was found, section.
+    Invalid = -107, "invalid", false;
+    /// No such event: never given out, answered already, or forgotten.
+    UnknownEvent = -108, "unknown_event", false;
+    /// The handle is not open (any more).
+    Closed = -201, "closed", false;
+    /// This call would wait for the callback that it is made from.
+    InCallback = -202, "in_callback", false;
+    /// The process was forked: the library works only in the process that opened it.
+    Forked = -203, "forked", false;
+    /// A callback is registered already, or polling is in use beside one.
+    Busy = -204, "busy", true;
+    /// The platform of this interface is not configured.
+    NotConfigured = -205, "not_configured", false;
+    /// The interface is documented by title only, or its way to the platform is not known or not built.
+    Unsupported = -206, "unsupported", false;
+    /// The link to the platform is down.
+    Offline = -301, "offline", true;
+    /// No answer in time: the platform may or may not have taken the record.
+    Timeout = -302, "timeout", true;
+    /// The connection broke after the record was sent: the platform may or may not have taken it.
+    Broken = -303, "broken", true;
+    /// The certificate or the handshake of TLS failed.
+    Tls = -304, "tls", false;
+    /// The proxy refused or failed.
+    Proxy = -305, "proxy", true;
+    /// The platform refused the record (state 0); the reply says why.
+    Refused = -401, "refused", false;
+    /// The platform refused the login; the message holds its reason.
+    LoginRefused = -402, "login_refused", false;
+    /// The platform answered over_times, or the wait for our own limit would outlast the call.
+    RateLimited = -403, "rate_limited", true;
+    /// The platform answered with what the protocol does not allow.
+    Protocol = -404, "protocol", true;
+    /// The platform answered with an HTTP error.
+    Http = -405, "http", true;
+    /// The platform remembers the record but has not stored it: send it again with changed data.
+    NotStored = -406, "not_stored", false;
+    /// A file or folder of this machine cannot be used.
+    Io = -501, "io", true;
+    /// The platform took the record and will tell the outcome later (state 2): wait for the downlink.
+    Pending = -602, "pending", false;
+    /// No event came in the time given to the poll.
+    NoEvent = -603, "no_event", true;
+    /// A defect of the library was caught; the call did nothing more. Please report it.
+    Internal = -901, "internal", false;
+}
+
+/// A failure: its code, and a message that says what to do about it. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The cause.
+    pub code: Code,
+    /// For people: the field or option at fault, what was expected, what was found.
+    pub message: String,
+}
+
+/// What every fallible function here returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of this code.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Error { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.name(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,1 @@
+//! The links: one room a platform, and what they share.

@@ -1,0 +1,5 @@
+//! The wire: pure code. No I/O, no clock, no threads.
+
+pub mod frame;
+pub mod normal;
+pub mod sign;
