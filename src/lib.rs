@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod config;
 pub mod error;
+pub mod inbox;
 pub mod link;
 pub mod log;
 pub mod sdk;
