@@ -1,6 +1,7 @@
 //! The links: one room a platform, and what they share.
 
 pub mod backoff;
+pub mod cloud;
 pub mod dial;
 
 use crate::catalogue::{Interface, Platform};
