@@ -1,5 +1,6 @@
 //! parklink: the connection library of a parking lot.
 
+pub mod abi;
 pub mod catalogue;
 pub mod config;
 pub mod error;
