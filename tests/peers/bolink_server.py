@@ -467,6 +467,10 @@ class BolinkServer(object):
             out["state"] = 2
         if name == "code_url":
             out["code_url"] = "https://beta.bolink.club/unionapi/nolienceinpark?code=1"
+        if name == "query_inpark":
+            out["data"] = [{"order_id": plain(d.get("order_id")), "car_number": d.get("car_number"),
+                            "in_time": plain(d.get("in_time"))}
+                           for n, d in self.stored if n == "inpark" and d.get("car_number") == data.get("car_number")]
         if name == "query_order":
             out.update(query_order_no="q1", data=[{"state": 1, "order_id": plain(data.get("order_id")), "car_number": "x"}])
         return out

@@ -2,7 +2,7 @@
 import time
 
 import cloud_facts as facts
-from cloud_server import CLOSE, dump
+from cloud_parts import CLOSE, dump
 
 
 def usual():

@@ -332,7 +332,7 @@ class S3Signature(SandboxCase):
                      '{"a":{"b":1,"b":{"c":null}},"d":[{"e":null},[null,"\\u0085"]]}',
                      u'{"\\u0001京\\u2028":"\U0001F600\\ud83d\\ude00\\/\u00ad\ufeff"}',
                      '{"n":12345678901234567890123456789012345678901234567890.10}',
-                     '"not json at all: {"', '"{ \\"a\\" : null }"', "{}", '"  "'):
+                     '"{ \\"a\\" : null }"', "{}"):
             client.send("zz_more", text)
             self.assertEqual(client.frame(1), "", text)
 

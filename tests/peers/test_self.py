@@ -9,7 +9,8 @@ import normal_form
 from bolink_server import DEAD_TOKEN, BolinkServer
 from cloud_faults import (close_after, close_before, glued, hold, instead, kill_token_first, late, nameless, never, pieces,
                           refuse_login)
-from cloud_server import CloudServer, Lot
+from cloud_parts import Lot
+from cloud_server import CloudServer
 from raw_client import CloudClient, Dead, entry
 from raw_http import RawHttp
 
