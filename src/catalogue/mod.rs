@@ -3,3 +3,8 @@
 pub mod types;
 
 pub use types::*;
+
+/// Every entry.
+pub fn all() -> &'static [Interface] {
+    &[]
+}
