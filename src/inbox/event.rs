@@ -60,8 +60,8 @@ impl Event {
     }
 
     /// The event as JSON: `event_id`, `platform`, `interface`, `service_name`, `kind`, `redelivered`, `data`.
-    pub fn json(&self) -> Value {
-        json!({
+    pub fn json(&self) -> String {
+        let event = json!({
             "event_id": self.id,
             "platform": self.platform.name(),
             "interface": self.interface.map(|interface| interface.id),
@@ -69,7 +69,8 @@ impl Event {
             "kind": self.kind.name(),
             "redelivered": false,
             "data": self.data,
-        })
+        });
+        event.to_string()
     }
 
     pub(super) fn to_open(&self) -> Open {
