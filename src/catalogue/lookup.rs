@@ -68,7 +68,11 @@ pub struct Candidate {
 /// Bolink; an unknown service goes where `data_target` says; with neither, or with an unknown `data_target`, nowhere.
 pub fn route(service: &str, data_target: Option<&str>, members: &Members) -> Vec<Candidate> {
     let sdk = [Platform::Cloud, Platform::Bolink, Platform::Screen];
-    let at = |platform| uplink_for(platform, service, members);
+    // `outpark`, the wire's name of an exit, is to the software the payment result that it acknowledges.
+    let own = |entry: &&Interface, platform| {
+        entry.service == Some(service) || service == "parkInfo" || downlink(platform, service, members).is_none()
+    };
+    let at = |platform| uplink_for(platform, service, members).filter(|entry| own(entry, platform));
     match data_target.filter(|target| !target.is_empty()) {
         None => sdk
             .into_iter()

@@ -13,8 +13,10 @@ use std::path::Path;
 
 type Entry = Map<String, Value>;
 
+type Belongs = fn(&Interface) -> bool;
+
 /// File, title, which entries.
-const PAGES: [(&str, &str, fn(&Interface) -> bool); 6] = [
+const PAGES: [(&str, &str, Belongs); 6] = [
     ("cloud", "Parking cloud 停车云 (TCP)", |i| i.id.starts_with("cloud.") && !is_definition(i)),
     ("bolink", "Bolink 泊链 (HTTP)", |i| i.id.starts_with("bolink.") && !is_definition(i)),
     ("screen", "Smart screen 智慧屏", |i| i.id.starts_with("screen.") && !is_definition(i)),
@@ -35,7 +37,8 @@ How to read an entry
 - **whole / in part / title only**: how much of that section was seen. Members that a table does not name always pass.
 - **class**: a *record* is a fact the platform keeps; a *query* may be lost; *money* moves money; a *command* moves
   things; a *sync* changes the lot's own tables. **durable**: it survives a crash and an outage.
-- **required**: *yes*, *no*, or the condition (one that a machine cannot check is not enforced). Members marked *filled in* are the library's: leave them out.
+- **required**: *yes*, *no*, or the condition (one that a machine cannot check is not enforced).
+  Members marked *filled in* are the library's: leave them out.
 - A number may be written as text and the other way round. An empty text is a value; an empty number is none.
 - **only**: the values allowed. Values listed without it are known ones, and others pass.
 - In paths `data.x` is a member of an object, `data[].x` one of each element of a list.
