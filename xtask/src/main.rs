@@ -2,6 +2,7 @@
 //!
 //! A new one is a line in [`GENERATORS`].
 
+mod header;
 mod interfaces;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ type Page = (PathBuf, String);
 type Generator = fn(&Path) -> Result<Vec<Page>, String>;
 
 /// Subcommand and what it makes. Several may share a subcommand.
-const GENERATORS: &[(&str, Generator)] = &[("docs", interfaces::pages)];
+const GENERATORS: &[(&str, Generator)] = &[("docs", interfaces::pages), ("header", |_| Ok(header::render()))];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
@@ -44,10 +45,7 @@ fn finish(root: &Path, pages: Vec<Page>, check: bool) -> Result<(), String> {
             continue;
         }
         if check {
-            return Err(format!(
-                "{} is stale: run `cargo run -p xtask -- docs` (or its own subcommand)",
-                name.display()
-            ));
+            return Err(format!("{} is stale: run `cargo run -p xtask -- docs` and `-- header`", name.display()));
         }
         let folder = path.parent().unwrap_or(root);
         std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
