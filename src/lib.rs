@@ -4,6 +4,7 @@ pub mod abi;
 pub mod catalogue;
 pub mod config;
 pub mod error;
+pub mod inbox;
 pub mod link;
 pub mod log;
 pub mod sdk;

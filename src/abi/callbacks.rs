@@ -117,7 +117,7 @@ impl Given<OnDownlink> {
         let Some((owner, function)) = self.0 else { return Ok(None) };
         let function = function.ok_or_else(|| missing("on_downlink"))?;
         Ok(Some(Box::new(move |event: &Event| {
-            let json = to_c(&event.json, encoding);
+            let json = to_c(&event.json(), encoding);
             // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
             unsafe { function(owner.user_data(), event.id, json.as_ptr()) }
         })))

@@ -262,7 +262,7 @@ pub unsafe extern "C" fn parklink_poll(
     guard::on(handle, |entry| {
         // A downlink without a place to put it would be lost.
         out.needed("event_json")?;
-        out.give(&entry.sdk.poll(millis(timeout_ms))?.json, entry.encoding);
+        out.give(&entry.sdk.poll(millis(timeout_ms))?.json(), entry.encoding);
         Ok(())
     })
 }
