@@ -58,11 +58,11 @@ typedef void (UPLOAD_UTIL_CALLBACK *upload_util_receive_fn)(const char *json);
  *
  * json: the members of SDK 1.1 or 1.2; others are passed over, with a line in the log.
  *
- * Answers {"state":1,"errmsg":""} when every configured platform has logged us in. {"state":0,"errmsg":"..."} when one
- * refused (errmsg is its reason), cannot be reached, or when the configuration is wrong. Unless the configuration is
- * wrong, the library goes on trying by itself after a 0, and the other functions work as soon as it has succeeded. Called
- * again with the same text it waits again and tells how things stand now; with another text it first does what UnInit
- * does.
+ * Answers {"state":1,"errmsg":""} when every configured platform has logged us in, and {"state":0,"errmsg":"..."} when one
+ * refused (errmsg holds its reason), cannot be reached, or when the configuration is wrong. State 1 with an errmsg: the
+ * cloud does not know the lot, payment works (SDK 5.2). Unless the configuration is wrong, the library goes on trying by
+ * itself after a 0, and the other functions work as soon as it has succeeded. Called again with the same text it tells
+ * how things stand now; with another text it first does what UnInit does.
  */
 char *UPLOAD_UTIL_CALL UploadUtilNative_Init(const char *json);
 

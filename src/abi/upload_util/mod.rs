@@ -35,11 +35,11 @@ static RECEIVE: Mutex<ReceiveData> = Mutex::new(None);
 ///
 /// json: the members of SDK 1.1 or 1.2; others are passed over, with a line in the log.
 ///
-/// Answers {"state":1,"errmsg":""} when every configured platform has logged us in. {"state":0,"errmsg":"..."} when one
-/// refused (errmsg is its reason), cannot be reached, or when the configuration is wrong. Unless the configuration is
-/// wrong, the library goes on trying by itself after a 0, and the other functions work as soon as it has succeeded. Called
-/// again with the same text it waits again and tells how things stand now; with another text it first does what UnInit
-/// does.
+/// Answers {"state":1,"errmsg":""} when every configured platform has logged us in, and {"state":0,"errmsg":"..."} when one
+/// refused (errmsg holds its reason), cannot be reached, or when the configuration is wrong. State 1 with an errmsg: the
+/// cloud does not know the lot, payment works (SDK 5.2). Unless the configuration is wrong, the library goes on trying by
+/// itself after a 0, and the other functions work as soon as it has succeeded. Called again with the same text it tells
+/// how things stand now; with another text it first does what UnInit does.
 ///
 /// # Safety
 /// See the header.
@@ -48,8 +48,7 @@ pub unsafe extern "C" fn UploadUtilNative_Init(json: *const c_char) -> *mut c_ch
     answer(|| {
         // SAFETY: NULL or a string by contract.
         let text = unsafe { take(json) }?;
-        init(&text)?.wait_ready(LOGIN)?;
-        Ok(shape::plain(1, ""))
+        Ok(init(&text)?.ready(LOGIN))
     })
 }
 

@@ -22,6 +22,8 @@ pub(super) fn failure(error: &Error) -> Members {
 /// The answer to a record: the platform's own where it gave one, with what it left out filled in.
 pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Members {
     let mut answer = outcome.reply.unwrap_or_default();
+    // Ours, not the documents': how each platform took an order.
+    answer.shift_remove("links");
     if let Some(error) = &outcome.error {
         let state = if is_open(service, record, error.code) { 2 } else { 0 };
         answer.entry("state").or_insert_with(|| state.into());
