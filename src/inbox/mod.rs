@@ -224,18 +224,22 @@ fn closed() -> Error {
 
 impl Sink for Inbox {
     fn received(&self, platform: Platform, message: Members) {
-        let mut state = self.lock();
-        if state.is_closed {
-            return;
-        }
-        let id = state.next_id;
-        state.next_id += 1;
+        let id = {
+            let mut state = self.lock();
+            if state.is_closed {
+                return;
+            }
+            state.next_id += 1;
+            state.next_id - 1
+        };
         let event = Event::new(id, platform, message);
         let service = &event.service;
+        // Not under the lock: the log comes back here when the software takes its lines.
         self.log.debug(format_args!("{}: {} {service} (event {id})", platform.name(), event.kind.name()));
         if event.interface.is_some_and(|interface| interface.service == Some("update_balance")) {
             self.note_balance(&event.data);
         }
+        let mut state = self.lock();
         let is_heard = state.has_handler || state.is_polled || state.grace_ends.is_some_and(|end| Instant::now() < end);
         let is_full = state.events.len() >= self.limits.queue;
         if is_heard && !is_full {
