@@ -1,7 +1,7 @@
 //! One connection carries replies, downlinks, copies of other systems' records, and replies that name nothing. This tells
 //! them apart. Pure.
 
-use crate::catalogue::{self, Direction, Platform};
+use crate::catalogue::{self, Platform};
 use crate::link::Members;
 use serde_json::Value;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 pub struct Expected {
     /// Names its reply may come under.
     pub names: Vec<String>,
-    /// Members that the reply repeats, with their values as text.
-    pub keys: Vec<(&'static str, String)>,
+    /// Members that the reply repeats.
+    pub keys: Vec<(&'static str, Value)>,
 }
 
 /// What a message is.
@@ -44,9 +44,6 @@ pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&s
     if name == "login" {
         return Kind::Login;
     }
-    if is_downlink(name) {
-        return Kind::Downlink;
-    }
     let expected = expected.filter(|expected| expected.names.iter().any(|known| known == name));
     let has_state = message.contains_key("state");
     if name == "in_park" || name == "out_park" {
@@ -58,6 +55,9 @@ pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&s
             _ if late(name) => Kind::Stray,
             _ => Kind::Echo,
         };
+    }
+    if catalogue::downlink(Platform::Cloud, name, message).is_some() {
+        return Kind::Downlink;
     }
     match expected {
         Some(expected) if repeats(message, expected, late(name)) => Kind::Reply,
@@ -71,13 +71,13 @@ pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&s
 /// when it is `strict` a different value makes it another request's.
 fn repeats(message: &Members, expected: &Expected, strict: bool) -> bool {
     !strict
-        || expected.keys.iter().all(|(name, value)| match message.get(*name).map(as_text) {
-            Some(found) => found.is_empty() || found == *value,
+        || expected.keys.iter().all(|(name, value)| match message.get(*name) {
+            Some(found) => as_text(found).is_empty() || catalogue::same_value(found, value),
             None => true,
         })
 }
 
-/// A value as the text that two spellings of it share: the platform answers numbers for text and the other way round.
+/// A value as text, quoted or not on the wire.
 pub fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -85,17 +85,65 @@ pub fn as_text(value: &Value) -> String {
     }
 }
 
-fn is_downlink(name: &str) -> bool {
-    catalogue::all().iter().any(|entry| {
-        entry.direction == Direction::Downlink
-            && matches!(entry.platform, Platform::Cloud | Platform::Bolink)
-            && entry.service == Some(name)
-            && !matches!(name, "in_park" | "out_park")
-    })
+fn is_uplink(name: &str) -> bool {
+    let known = |platform| catalogue::uplink(platform, name).or_else(|| catalogue::by_reply_name(platform, name));
+    known(Platform::Cloud).or_else(|| known(Platform::Bolink)).is_some()
 }
 
-fn is_uplink(name: &str) -> bool {
-    catalogue::all().iter().any(|entry| {
-        entry.direction == Direction::Uplink && (entry.service == Some(name) || entry.reply_names.contains(&name))
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn kind(message: Value, expected: Option<(&str, &'static str, &str)>, late: bool) -> Kind {
+        let expected = expected
+            .map(|(name, key, value)| Expected { names: vec![name.into()], keys: vec![(key, Value::from(value))] });
+        classify(message.as_object().unwrap(), expected.as_ref(), |_| late)
+    }
+
+    const IN_PARK: Option<(&str, &str, &str)> = Some(("in_park", "order_id", "A1"));
+
+    #[test]
+    fn replies_echoes_and_downlinks_are_told_apart() {
+        let reply = json!({"service_name":"in_park","state":1,"errmsg":"","order_id":"A1"});
+        assert_eq!(kind(reply.clone(), IN_PARK, false), Kind::Reply);
+        // An echo that its sender gave a state, and nothing but the reply's names: only the order tells.
+        let echo = json!({"service_name":"in_park","state":1,"errmsg":"","order_id":"E9"});
+        assert_eq!(kind(echo, IN_PARK, false), Kind::Echo);
+        assert_eq!(
+            kind(json!({"service_name":"in_park","state":1,"order_id":"A1","in_time":5}), IN_PARK, false),
+            Kind::Echo
+        );
+        assert_eq!(
+            kind(json!({"service_name":"in_park","order_id":"A1","car_number":"京A1"}), IN_PARK, false),
+            Kind::Echo
+        );
+        assert_eq!(kind(reply, None, true), Kind::Stray);
+        // The guard's refusal adds car_number.
+        let guard =
+            json!({"service_name":"in_park","state":0,"errmsg":"数据已处理过...","order_id":"A1","car_number":"京A1"});
+        assert_eq!(kind(guard, IN_PARK, false), Kind::Reply);
+        assert_eq!(
+            kind(json!({"service_name":"lock_car","order_id":"A1","is_locked":1}), IN_PARK, false),
+            Kind::Downlink
+        );
+        assert_eq!(kind(json!({"state":0,"errmsg":"error:token无效"}), IN_PARK, false), Kind::Nameless);
+        assert_eq!(kind(json!({"service_name":"login","state":1,"token":"t"}), None, false), Kind::Login);
+        assert_eq!(kind(json!({"service_name":"newer_thing","x":1}), IN_PARK, false), Kind::Unknown);
+    }
+
+    #[test]
+    fn a_late_reply_of_the_same_service_is_not_taken_for_the_next_ones() {
+        let expected = Some(("upload_collector", "user_id", "u2"));
+        let late = json!({"service_name":"upload_collector","state":1,"errmsg":"","user_id":"u1"});
+        assert_eq!(kind(late, expected, true), Kind::Stray);
+        let own = json!({"service_name":"upload_collector","state":1,"errmsg":"","user_id":"u2"});
+        assert_eq!(kind(own, expected, true), Kind::Reply);
+        // A refusal for missing fields leaves the key empty.
+        let refusal = json!({"service_name":"park_log","state":0,"errmsg":"x","log_id":""});
+        assert_eq!(kind(refusal, Some(("park_log", "log_id", "7")), true), Kind::Reply);
+        // Numbers come back for text.
+        let number = json!({"service_name":"upload_gate","state":1,"channel_id":12});
+        assert_eq!(kind(number, Some(("upload_gate", "channel_id", "12")), true), Kind::Reply);
+    }
 }

@@ -62,10 +62,10 @@ pub(super) fn expectation(request: &Request) -> Expected {
         names.extend(interface.reply_names.iter().map(|name| (*name).to_owned()));
         for name in interface.correlate_by {
             if let Some(value) = request.data.get(*name) {
-                keys.push((*name, as_text(value)));
+                keys.push((*name, value.clone()));
                 // A reply may carry the key under the name that is really on the wire.
                 let aliases = interface.reply_aliases.iter().filter(|(documented, _)| documented == name);
-                keys.extend(aliases.map(|(_, wire)| (*wire, as_text(value))));
+                keys.extend(aliases.map(|(_, wire)| (*wire, value.clone())));
             }
         }
     }
