@@ -34,19 +34,19 @@ class LibraryCase(unittest.TestCase):
 
     def log_record(self, **more):
         record = {"service_name": "park_log", "data_target": "cloud", "log_id": self.fresh("L"), "operate_time": 1490875218,
-                  "content": "x", "type": "out", "operate_user": "u", "remark": "r"}
+                  "content": "x", "user_id": "3020551"}
         record.update(more)
         return record
 
-    def config(self, cloud=None, bolink=None, **more):
+    def config(self, to_cloud=None, to_bolink=None, **more):
         config = {"park_id": "21782", "union_id": "200208", "ukey": "8403A41ED5EF20BC", "local_id": "box1"}
-        if cloud is not None:
-            config.update(ckey="WERRTTTTYY", cloud_addr="127.0.0.1", cport=getattr(cloud, "port", cloud))
+        if to_cloud is not None:
+            config.update(ckey="WERRTTTTYY", cloud_addr="127.0.0.1", cport=getattr(to_cloud, "port", to_cloud))
             config["cloud"] = {"request_timeout_ms": int(REQUEST_TIMEOUT * 1000), "connect_timeout_ms": 1000, "heartbeat_s": 1,
                                "heartbeat_timeout_ms": 400, "retry_first_ms": 50, "retry_longest_ms": 200,
                                "login_pause_ms": 0}
-        if bolink is not None:
-            config.update(bolink_addr="127.0.0.1", bport=getattr(bolink, "port", bolink))
+        if to_bolink is not None:
+            config.update(bolink_addr="127.0.0.1", bport=getattr(to_bolink, "port", to_bolink))
             config["bolink"] = {"request_timeout_ms": int(REQUEST_TIMEOUT * 1000), "connect_timeout_ms": 1000,
                                 "retry_first_ms": 50, "retry_longest_ms": 200}
             config["http"] = {"proxy": ""}
@@ -92,7 +92,7 @@ class CloudCase(LibraryCase):
 
     def link(self, up=True, **more):
         """An open handle, logged in."""
-        handle = self.open(self.config(cloud=self.cloud, **more))
+        handle = self.open(self.config(self.cloud, **more))
         if up:
             self.wait_up(1)
         return handle
@@ -135,7 +135,7 @@ class BolinkCase(LibraryCase):
         self.bolink.check(self.allowed)
 
     def link(self, up=True, poll=True, **more):
-        handle = self.open(self.config(bolink=self.bolink, **more))
+        handle = self.open(self.config(None, self.bolink, **more))
         if poll:
             handle.try_poll(0)
         if up:

@@ -136,7 +136,7 @@ class S1Framing(SandboxCase):
 
     def test_empty_frames(self):
         client = self.ready()
-        for name in ("upload_ticket", "no_such_service", "query_month_card"):
+        for name in ("upload_ticket", "no_such_service"):
             client.send(name, {"service_name": name, "data_target": "cloud", "ticket_id": "1"})
             self.assertEqual(client.frame(), "", name)
 
