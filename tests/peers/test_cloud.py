@@ -63,6 +63,36 @@ class Lines(CloudCase):
         self.assertEqual(self.cloud.requests("park_log"), [])
         self.works(p)
 
+    def test_pretty_json_becomes_one_line(self):
+        p = self.link(validation="off")
+        data = self.order(remark="a\r\nb", more=[1, {"x": None}])
+        self.assertEqual(p.try_in_park(json.dumps(data, ensure_ascii=True, indent=2))[0], parklink.OK)
+        self.assertEqual(self.cloud.requests("in_park")[0].data["remark"], "a\r\nb")
+
+    def test_gbk_inside_utf8_outside(self):
+        """A handle that speaks GBK still sends UTF-8, and gives its replies in GBK."""
+        p = self.link(encoding="gbk")
+        data = dict(self.order(), order_id=u"京%s" % self.fresh())
+        out = parklink.ctypes.c_void_p()
+        text = json.dumps(data, ensure_ascii=False).encode("gbk")
+        lib = parklink.library()
+        self.assertEqual(lib.parklink_in_park(p.handle, text, parklink.ctypes.byref(out)), parklink.OK)
+        reply = parklink.ctypes.string_at(out.value).decode("gbk")
+        lib.parklink_string_free(out)
+        self.assertEqual(json.loads(reply)["order_id"], data["order_id"])
+        self.assertEqual(self.cloud.requests("in_park")[0].data["car_number"], u"京A12345")
+
+    def test_what_the_server_would_choke_on_is_refused_here(self):
+        """Such lines get no reply at all: a number member with text that is none, a missing operate_type, a missing key."""
+        p = self.link()
+        for record in (dict(self.order(), in_time="abc", service_name="in_park"),
+                       {"service_name": "upload_gate", "data_target": "cloud", "channel_id": "g", "passname": "n", "passtype": 0},
+                       dict(self.order(), order_id=None, service_name="in_park")):
+            code, _ = p.try_upload(record)
+            self.assertEqual(code, parklink.INVALID)
+            self.assertTrue(p.last_error)
+        self.assertEqual(len(self.cloud.requests()), 1)
+
     def sized(self, p, size, letter):
         """An entry whose line has exactly this many bytes."""
         data = self.order(remark="")

@@ -4,6 +4,7 @@ import time
 import unittest
 
 import cloud_facts as facts
+import cloud_faults as fault
 import parklink
 from library_case import CloudCase
 
@@ -72,7 +73,6 @@ class Events(CloudCase):
 
     def test_a_downlink_is_never_a_reply(self):
         """A downlink's name, state or order_id do not make it the answer to the request under way."""
-        import cloud_faults as fault
         p = self.polled()
         data = self.order()
         self.cloud.sent_downlinks.append(("lock_car", {}, 0))
@@ -154,6 +154,50 @@ class Answers(CloudCase):
         self.assertEqual(p.try_reply(999999, {"state": 0}), parklink.UNKNOWN_EVENT)
         time.sleep(0.2)
         self.assertEqual(len(self.cloud.answers), 1)
+
+    def test_an_answer_of_more_than_a_line(self):
+        """Refused here with the size; the event can still be answered."""
+        p = self.polled(validation="off")
+        self.cloud.downlink("lock_car", MESSAGES["lock_car"])
+        event = p.poll(2000)
+        self.assertEqual(p.try_reply(event["event_id"], {"state": 0, "errmsg": u"京" * 400}), parklink.TOO_LARGE)
+        self.assertEqual(p.try_reply(event["event_id"], {"state": 0, "errmsg": "short"}), parklink.OK)
+        self.assertEqual(self.answer_to("lock_car")["errmsg"], "short")
+
+    def test_answered_after_a_reconnection(self):
+        """The question came by a connection that is gone: the answer goes out on the new one, with the new token."""
+        p = self.polled()
+        self.cloud.downlink("lock_car", MESSAGES["lock_car"])
+        event = p.poll(2000)
+        self.cloud.live()[0].close()
+        self.assertTrue(self.cloud.wait(lambda: len(self.cloud.logins()) == 2 and self.cloud.live() and
+                                        self.cloud.live()[-1].logged_in))
+        time.sleep(0.05)
+        self.assertEqual(p.try_reply(event["event_id"], {"state": 1}), parklink.OK)
+        self.assertEqual(self.answer_to("lock_car")["order_id"], "A1")
+
+    def test_answered_while_the_link_is_down(self):
+        """Either an error that says so, or the answer arrives when the link is up again."""
+        p = self.polled()
+        self.cloud.downlink("lock_car", MESSAGES["lock_car"])
+        event = p.poll(2000)
+        port = self.cloud.port
+        self.cloud.refuse_connections()
+        self.cloud.live()[0].close()
+        time.sleep(0.3)
+        code = p.try_reply(event["event_id"], {"state": 1})
+        self.cloud.start(port)
+        if code != parklink.OK:
+            self.assertEqual(code, parklink.OFFLINE)
+            self.wait_up()
+            self.assertEqual(p.try_reply(event["event_id"], {"state": 1}), parklink.OK)
+        self.answer_to("lock_car")
+
+    def test_a_downlink_right_behind_the_login_reply(self):
+        self.cloud.sent_downlinks.append(("lock_car", {}, 0))
+        self.cloud.plan("login", fault.glued(after=[dict(MESSAGES["lock_car"], service_name="lock_car")]))
+        p = self.polled()
+        self.assertEqual(p.poll(2000)["service_name"], "lock_car")
 
     def test_scheduled_until_acknowledged(self):
         """Repeated every round until state 1; each repetition is answered, and the last one ends it."""

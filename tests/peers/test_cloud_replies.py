@@ -149,6 +149,23 @@ class Timeouts(CloudCase):
         code, reply = call.wait()
         self.assertEqual(code, parklink.OK, "the answer to another event was taken: %s" % reply)
 
+    def test_a_late_empty_frame_is_nobody_elses(self):
+        """The empty frame that follows an answer to a downlink comes too late, while an entry is under way."""
+        p = self.polled()
+        self.cloud.plan("lock_car", fault.hold())
+        self.cloud.downlink("lock_car", {"order_id": "A1", "is_locked": 1})
+        p.reply(p.poll()["event_id"], {"state": 1, "order_id": "A1", "is_locked": 1})
+        self.assertTrue(self.cloud.wait(lambda: self.cloud.held))
+        self.cloud.plan("in_park", fault.hold())
+        data = self.order()
+        call = self.beside(lambda: self.answered(p, lambda: p.try_in_park(data), codes=(parklink.OFFLINE, parklink.RATE_LIMITED)))
+        self.assertTrue(self.cloud.wait(lambda: len(self.cloud.held) == 2, 8), "the entry never came")
+        self.cloud.release(0)
+        time.sleep(0.1)
+        self.cloud.release(0)
+        code, _ = call.wait()
+        self.assertEqual(code, parklink.OK, p.last_error)
+
     def test_the_connection_breaks(self):
         """Taken or not, nobody knows: an error, and never a success."""
         p = self.link()
