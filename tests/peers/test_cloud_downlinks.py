@@ -260,6 +260,26 @@ class Answers(CloudCase):
         self.assertTrue(self.cloud.wait(lambda: self.cloud.answers, 4))
         self.assertGreater(len(self.cloud.heartbeats()), beats)
 
+    def test_beside_a_talkative_log(self):
+        """A registered log at its lowest level and events at once: nothing locks up."""
+        p = self.link(up=False, log={"level": "trace"})
+        p.on_log()
+        self.wait_up()
+        self.cloud.downlink("price_sync", MESSAGES["price_sync"])  # nobody listens
+        self.answer_to("price_sync")
+        p.on_downlink(lambda event: p.reply(event["event_id"], {"state": 1}))
+        self.cloud.downlink("lock_car", MESSAGES["lock_car"])
+        self.assertEqual(self.answer_to("lock_car")["order_id"], "A1")
+        self.works(p)
+        self.assertEqual(p.close(2000), parklink.OK)
+
+    def test_beside_a_talkative_log_by_poll(self):
+        p = self.polled(log={"level": "trace"})
+        p.on_log()
+        self.cloud.downlink("lock_car", MESSAGES["lock_car"])
+        call = self.beside(p.poll, 2000)
+        self.assertEqual(call.wait(5)["service_name"], "lock_car")
+
     def test_destroyed_once(self):
         p = self.link()
         p.on_downlink(lambda event: None)
