@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod dial;
+pub mod http;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;
