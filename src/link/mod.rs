@@ -1,6 +1,7 @@
 //! The links: one room a platform, and what they share.
 
 pub mod backoff;
+pub mod bolink;
 pub mod dial;
 pub mod http;
 
