@@ -12,10 +12,9 @@ const TCP_PORTS: [i64; 2] = [6789, 16789];
 pub fn base(config: &Config) -> Result<String> {
     let given = config.text("bolink_addr").unwrap_or_default();
     let bport = config.number("bport");
-    if TCP_PORTS.contains(&bport) {
-        if let Some((_, twin)) = TWINS.iter().find(|(tcp, _)| tcp.eq_ignore_ascii_case(given)) {
-            return Ok(format!("http://{twin}/bpd"));
-        }
+    let twin = TWINS.iter().find(|(tcp, _)| tcp.eq_ignore_ascii_case(given)).filter(|_| TCP_PORTS.contains(&bport));
+    if let Some((_, twin)) = twin {
+        return Ok(format!("http://{twin}/bpd"));
     }
     let wrong = || {
         let text = format!("bolink_addr: expected a host or http(s)://host[:port][/path], found \"{given}\"");
