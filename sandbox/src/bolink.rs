@@ -24,7 +24,6 @@ use tokio::sync::Notify;
 pub struct Bolink {
     sessions: BTreeMap<String, Session>,
     logins: u64,
-    under_way: usize,
 }
 
 /// A client that logged in.
@@ -35,6 +34,7 @@ pub struct Session {
     login: u64,
     waiting: VecDeque<Members>,
     polls: usize,
+    uploads: usize,
     wake: Arc<Notify>,
 }
 
@@ -178,23 +178,31 @@ fn refusal(text: &str) -> Members {
     json::object([("state", 0.into()), ("errmsg", text.into())])
 }
 
-/// Notes a request that is under way on this link.
-struct UnderWay(Arc<App>);
+/// A request that is under way; leaves the count however it ends.
+struct UnderWay {
+    app: Arc<App>,
+    token: String,
+    count: fn(&mut Session) -> &mut usize,
+}
 
 impl UnderWay {
-    fn begin(app: &Arc<App>) -> Self {
+    /// Counts the request; nothing when the token is unknown.
+    fn begin(app: &Arc<App>, token: &str, count: fn(&mut Session) -> &mut usize, overlapping: &str) -> Option<Self> {
         let mut world = app.world();
-        world.bolink.under_way += 1;
-        if world.bolink.under_way > 1 {
-            world.counts.add(Here, "uploads_overlapping");
+        let open = count(world.bolink.sessions.get_mut(token)?);
+        *open += 1;
+        if *open > 1 {
+            world.counts.add(Here, overlapping);
         }
-        UnderWay(app.clone())
+        Some(UnderWay { app: app.clone(), token: token.to_owned(), count })
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.world().bolink.under_way -= 1;
+        if let Some(session) = self.app.world().bolink.sessions.get_mut(&self.token) {
+            *(self.count)(session) -= 1;
+        }
     }
 }
 
@@ -208,7 +216,8 @@ async fn upload(State(app): State<Arc<App>>, body: Bytes) -> Response {
     if let Some(response) = faults_before(&app, &service).await {
         return response;
     }
-    let _under_way = UnderWay::begin(&app);
+    let token = text_member(&wrapper, "token").unwrap_or_default();
+    let _under_way = UnderWay::begin(&app, &token, |session| &mut session.uploads, "uploads_overlapping");
     let (reply, after) = handle(&mut app.world(), &service, &wrapper);
     app.after(after);
     faults_after(&app, &service, Value::Object(reply).to_string()).await
@@ -304,7 +313,7 @@ fn carry_out(
     if let Some(key) = &key
         && matches!(reply.get("state").and_then(Value::as_i64), Some(1 | 2))
     {
-        world.counts.stored(Here, lot, service, key);
+        world.counts.accepted(Here, lot, service, key);
     }
     Ok((reply, after))
 }
@@ -345,6 +354,7 @@ fn login(world: &mut World, data: &Members, signed: &str, given: &str) -> Member
                 login: bolink.logins,
                 waiting: VecDeque::new(),
                 polls: 0,
+                uploads: 0,
                 wake: Arc::new(Notify::new()),
             };
             let token = clock::token();
@@ -354,20 +364,6 @@ fn login(world: &mut World, data: &Members, signed: &str, given: &str) -> Member
     };
     reply.insert("service_name".into(), "login".into());
     reply
-}
-
-/// An open poll; leaves the count however the request ends.
-struct Poll {
-    app: Arc<App>,
-    token: String,
-}
-
-impl Drop for Poll {
-    fn drop(&mut self) {
-        if let Some(session) = self.app.world().bolink.sessions.get_mut(&self.token) {
-            session.polls -= 1;
-        }
-    }
 }
 
 async fn download(State(app): State<Arc<App>>, body: Bytes) -> Response {
@@ -386,18 +382,13 @@ async fn poll(app: &Arc<App>, token: String) -> Members {
         world.counts.add(Here, "refusals.error:token无效");
         refusal("error:token无效")
     };
+    app.world().counts.add(Here, "polls");
+    let _open = UnderWay::begin(app, &token, |session| &mut session.polls, "polls_overlapping");
     let wake = {
         let mut world = app.world();
-        world.counts.add(Here, "polls");
-        let Some(session) = world.bolink.sessions.get_mut(&token) else { return invalid(&mut world) };
-        session.polls += 1;
-        let (polls, wake) = (session.polls, session.wake.clone());
-        if polls > 1 {
-            world.counts.add(Here, "polls_overlapping");
-        }
-        wake
+        let Some(session) = world.bolink.sessions.get(&token) else { return invalid(&mut world) };
+        session.wake.clone()
     };
-    let _open = Poll { app: app.clone(), token: token.clone() };
     loop {
         // Listens before it looks, so that nothing falls between.
         let woken = wake.notified();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default, Clone)]
 struct Received {
     received: u64,
-    stored: u64,
+    accepted: u64,
 }
 
 /// Everything counted, by platform.
@@ -33,9 +33,9 @@ impl Counts {
         self.record(platform, lot, service, key).received += 1;
     }
 
-    /// A record was stored.
-    pub fn stored(&mut self, platform: Platform, lot: &str, service: &str, key: &str) {
-        self.record(platform, lot, service, key).stored += 1;
+    /// A record was answered as done.
+    pub fn accepted(&mut self, platform: Platform, lot: &str, service: &str, key: &str) {
+        self.record(platform, lot, service, key).accepted += 1;
     }
 
     fn record(&mut self, platform: Platform, lot: &str, service: &str, key: &str) -> &mut Received {
@@ -79,7 +79,7 @@ impl Counts {
         let mut records = json!({});
         for ((of, lot, service, key), count) in &self.records {
             if *of == platform.name() {
-                records[lot][service][key] = json!({"received": count.received, "stored": count.stored});
+                records[lot][service][key] = json!({"received": count.received, "accepted": count.accepted});
             }
         }
         all.insert("records".into(), records);

@@ -101,6 +101,7 @@ impl World {
     /// Forgets all but the lots and the open connections.
     pub fn reset(&mut self) {
         let lots = std::mem::take(&mut self.lots);
+        self.bolink.kill_tokens();
         let cloud = std::mem::take(&mut self.cloud);
         let mut fresh = World::new(lots, self.pay_delay);
         fresh.cloud.keep_connections(cloud);

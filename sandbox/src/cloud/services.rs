@@ -137,7 +137,7 @@ pub fn handle(world: &mut World, request: &Request) -> Outcome {
             if reply.get("state").and_then(Value::as_i64) == Some(1)
                 && let Some(key) = record_key(service.name, request.data)
             {
-                world.counts.stored(Cloud, request.lot, service.name, &key);
+                world.counts.accepted(Cloud, request.lot, service.name, &key);
             }
             let after = match service.way {
                 Way::InPark | Way::OutPark => echoes(world, request),
@@ -170,7 +170,7 @@ fn other(world: &mut World, request: &Request) -> Outcome {
             if reply.get("state").and_then(Value::as_i64) == Some(1)
                 && let Some(key) = record_key(request.service, request.data)
             {
-                world.counts.stored(Cloud, request.lot, request.service, &key);
+                world.counts.accepted(Cloud, request.lot, request.service, &key);
             }
             Outcome { after, ..Outcome::reply(reply, request.data.len()) }
         }
