@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What is known of a downlink.
 struct Kind {
     name: &'static str,
-    /// Members that tie an answer to it; without all of them an answer has no effect.
+    /// Members that tie an answer to it; without them and a state an answer has no effect. None: the usual ones.
     keys: &'static [&'static str],
     /// How long its caller waits.
     wait_ms: u64,
@@ -28,7 +28,7 @@ const KINDS: &[Kind] = &[
     kind("deliver_ticket", &["ticket_id"], 7700, Platform::Cloud),
     kind("operate_liftrod", &["channel_id", "operate"], 3000, Platform::Cloud),
     kind("confirm_order_inform", &["event_id"], 2000, Platform::Cloud),
-    kind("pass_through", &["uuid"], 7000, Platform::Cloud),
+    kind("pass_through", &[], 7000, Platform::Cloud),
     kind("query_price", &[], 5000, Platform::Bolink),
     kind("prepay_order", &["order_id"], 5000, Platform::Bolink),
     kind("nolicence_in_park", &[], 5000, Platform::Bolink),

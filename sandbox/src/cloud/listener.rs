@@ -32,7 +32,7 @@ pub struct Connection {
 impl Connection {
     /// Sends a message; it is lost when too much is unread.
     pub fn send(&self, text: &str) {
-        log::message("cloud", || format!("#{} -> {text}", self.id));
+        log::message("cloud", || format!("#{} -> {}", self.id, log::masked(text)));
         self.send_bytes(frames::frame(text));
     }
 
