@@ -81,6 +81,16 @@ pub fn patience(service: &str) -> Duration {
     Duration::from_millis(find(service).map_or(5000, |kind| kind.wait_ms))
 }
 
+/// Pauses in seconds between attempts to send a notice that nobody was there to take.
+pub fn resends(service: &str) -> &'static [u64] {
+    match service {
+        "prepay_order" => &[5, 5, 10, 20, 20, 60, 60, 120, 180, 300, 300, 720],
+        "outpark" => &[3, 3, 3, 5, 5, 5, 10, 10, 30, 30, 30, 60, 60, 60],
+        "monthcard_pay" => &[300, 300, 600, 600, 1800, 1800, 1800, 3600, 3600, 7200, 7200, 14400, 14400, 14400, 14400],
+        _ => &[],
+    }
+}
+
 /// A message that was sent.
 struct Downlink {
     id: u64,
@@ -220,7 +230,7 @@ pub fn send(
     let platforms = match platform {
         Some(platform) => vec![platform],
         // Since SDK 4 the cloud relays what the payment platform sends.
-        None if home == Platform::Bolink => vec![Platform::Bolink, Platform::Cloud],
+        None if home == Platform::Bolink && service != "update_balance" => vec![Platform::Bolink, Platform::Cloud],
         None => vec![home],
     };
     let gate = json::filled(&message, "channel_id").or_else(|| json::filled(&message, "out_channel_id"));

@@ -1,5 +1,6 @@
 //! parklink-sandbox: the platforms of a parking lot on loopback.
 
+mod acts;
 mod app;
 mod args;
 mod bolink;
@@ -11,11 +12,13 @@ mod downlinks;
 mod driver;
 mod fastjson;
 mod faults;
+mod http;
 mod json;
 mod later;
 mod log;
 mod lots;
 mod pictures;
+mod stays;
 mod world;
 
 use crate::app::App;

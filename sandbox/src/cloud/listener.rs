@@ -57,6 +57,9 @@ impl Connection {
 pub async fn serve(app: Arc<App>, listener: TcpListener) {
     loop {
         match listener.accept().await {
+            Ok(_) if app.world().faults.hit(Cloud, "refuse", "").is_some() => {
+                app.world().counts.add(Cloud, "connections_refused");
+            }
             Ok((stream, peer)) => {
                 log::event("cloud", || format!("connection from {peer}"));
                 tokio::spawn(connection(app.clone(), stream));

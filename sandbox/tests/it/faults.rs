@@ -57,6 +57,9 @@ fn of_the_cloud() {
     assert_eq!(answer, json!({"state": 0, "errmsg": "error:登录失败", "service_name": "login"}));
     client.closed();
 
+    on(&sandbox, "cloud", "refuse", json!({"count": 1}));
+    sandbox.connect().closed();
+
     let mut client = sandbox.client("a");
     assert_eq!(sandbox.control("/faults", &json!({"platform": "cloud", "kind": "token_kill"}))["killed"], 1);
     assert_eq!(client.call("x", &json!({}))["errmsg"], "error:token无效");

@@ -71,7 +71,7 @@ fn the_control_api_explains_itself() {
     let sandbox = Sandbox::start();
     let (status, help) = http("GET", &format!("{}/", sandbox.control), "");
     assert_eq!(status, 200);
-    assert!(help["pages"]["GET /state"].is_string() && help["faults"]["drop"].is_string());
+    assert!(help["pages"]["POST /reset"].is_string() && help["faults"]["drop"].is_string());
     assert_eq!(http("POST", &format!("{}/nowhere", sandbox.control), "{}").0, 404);
     assert_eq!(http("POST", &format!("{}/downlink", sandbox.control), "{").0, 400);
     assert_eq!(http("POST", &format!("{}/downlink", sandbox.control), "{}").0, 400);
