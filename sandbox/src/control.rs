@@ -153,6 +153,7 @@ pub async fn ask(
     message: Members,
     wait: Option<Duration>,
 ) -> Result<Value, Refusal> {
+    let question = json::text(&message, "service_name").unwrap_or_default();
     let sent = downlinks::send(&mut app.world(), lot, link, local_id, message);
     let id = match sent {
         Ok(id) => id,
@@ -160,7 +161,33 @@ pub async fn ask(
     };
     let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
     let answer = answer_to(app, id, wait).await;
-    Ok(json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer}))
+    let mut result = json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer});
+    if question == "query_prodprice"
+        && let Some(answer) = &answer
+        && json::whole(answer, "state") == Ok(Some(0))
+    {
+        result["shown"] = shown_errmsg(&json::text(answer, "errmsg").unwrap_or_default()).into();
+    }
+    Ok(result)
+}
+
+/// What the page makes of a refused card price: the text up to the first underscore, URL-decoded.
+fn shown_errmsg(text: &str) -> String {
+    let cut = text.split('_').next().unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut rest = cut.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let (byte, length) = match (first, code) {
+            (b'%', Some(code)) => (code, 3),
+            (b'+', _) => (b' ', 1),
+            _ => (*first, 1),
+        };
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn answer_to(app: &Arc<App>, id: u64, wait: Duration) -> Option<Members> {

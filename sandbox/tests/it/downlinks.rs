@@ -161,3 +161,17 @@ fn any_message_can_be_sent_flat_or_wrapped() {
     client.call_empty("pass_through", &json!({"uuid": "u1", "data": "{}"}));
     assert_eq!(sandbox.state()["downlinks"]["answered"], 1);
 }
+
+#[test]
+fn a_refused_card_price_is_shown_up_to_the_underscore_and_decoded() {
+    let sandbox = Sandbox::start();
+    let mut client = sandbox.client("a");
+    let message = json!({"service_name": "query_prodprice", "trade_no": "t1", "card_id": "m1", "months": "1",
+        "start_time": "1538323200", "comid": "21782", "local_id": "a"});
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| sandbox.control("/downlink?wait_ms=10000", &json!({"message": message})));
+        assert_eq!(client.json(), message);
+        client.call_empty("query_prodprice", &json!({"trade_no": "t1", "state": 0, "errmsg": "no%20such+card_x"}));
+        assert_eq!(caller.join().expect("the caller")["shown"], "no such card");
+    });
+}
