@@ -1,6 +1,12 @@
 //! parklink: the connection library of a parking lot.
 
+pub mod abi;
 pub mod catalogue;
+pub mod config;
 pub mod error;
+pub mod inbox;
 pub mod link;
+pub mod log;
+pub mod sdk;
+pub mod store;
 pub mod wire;

@@ -26,6 +26,26 @@ impl Platform {
             Platform::Screen => "screen",
         }
     }
+
+    /// What `data_target` says for it; the platforms that are not chosen by `data_target` have none.
+    pub fn data_target(self) -> Option<&'static str> {
+        match self {
+            Platform::Cloud => Some("cloud"),
+            Platform::Bolink => Some("bolink"),
+            Platform::Screen => Some("wisdom_screen"),
+            Platform::Union | Platform::Etcp => None,
+        }
+    }
+
+    /// The platform a `data_target` means. `three` is a third party's that code_url reaches through Bolink.
+    pub fn from_data_target(target: &str) -> Option<Platform> {
+        match target {
+            "cloud" => Some(Platform::Cloud),
+            "bolink" | "three" => Some(Platform::Bolink),
+            "wisdom_screen" => Some(Platform::Screen),
+            _ => None,
+        }
+    }
 }
 
 /// Who calls.
@@ -65,6 +85,22 @@ pub enum Class {
     Command,
     /// It changes the lot's own tables (prices, cards, lists).
     Sync,
+    /// It tells what happened; when there is no room the oldest goes.
+    Log,
+}
+
+impl Class {
+    /// The name in the store and the docs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Record => "record",
+            Class::Query => "query",
+            Class::Money => "money",
+            Class::Command => "command",
+            Class::Sync => "sync",
+            Class::Log => "log",
+        }
+    }
 }
 
 /// The type the document gives a field.
@@ -95,6 +131,19 @@ pub enum Required {
     When(&'static str),
 }
 
+impl Required {
+    /// Always required.
+    pub fn always(self) -> bool {
+        matches!(self, Required::Yes)
+    }
+}
+
+/// In [`Interface::dedupe_by`]: the rest of the message, for interfaces without a number of their own.
+///
+/// Such a message is a repeat when its content equals that of the *last* one with the same members before it:
+/// a record that was changed there and back again is three messages, not two.
+pub const CONTENT: &str = "*";
+
 /// A field of a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
@@ -110,6 +159,8 @@ pub struct Field {
     pub required_if: Option<(&'static str, &'static [&'static str])>,
     /// The only values allowed; empty when any value is.
     pub values: &'static [&'static str],
+    /// The platform refuses the message when this is the empty text.
+    pub not_blank: bool,
 }
 
 /// An interface.
@@ -133,21 +184,31 @@ pub struct Interface {
     pub service: Option<&'static str>,
     /// The name on the wire (`inpark` over Bolink's HTTP), or the HTTP path.
     pub wire_name: Option<&'static str>,
-    /// Members of a request.
+    /// GET or POST where the interface is an HTTP call of its own; empty otherwise.
+    pub method: &'static str,
+    /// union_id stands beside `data`, not in it (some calls of the open API).
+    pub union_id_beside: bool,
+    /// Members of a request. Those the library fills itself (service_name, data_target, sign, token) are never required.
     pub fields: &'static [Field],
     /// Members of a reply.
     pub reply_fields: &'static [Field],
-    /// The members live inside `data` (a scheduled downlink), not beside service_name.
+    /// The members live inside `data` (a scheduled downlink, a call of the open API), not beside service_name.
+    /// `fields` names them without that `data`.
     pub wrapped: bool,
     /// What it is about.
     pub class: Class,
     /// It must survive a crash and an outage.
     pub durable: bool,
+    /// With one of these values the record asks for something now (a charge), so it is never sent from the outbox: the
+    /// driver has paid another way by then.
+    pub never_late: Option<(&'static str, &'static [&'static str])>,
     /// Records with the same value here leave in order.
     pub order_by: Option<&'static str>,
-    /// Members that tie a reply to its request.
+    /// Members that tie a reply to its request: what the platform echoes, or what our answer to a downlink must echo.
+    /// Empty where nothing does. A member that the reply lacks says nothing; one that differs says "not mine".
     pub correlate_by: &'static [&'static str],
-    /// Members that make a repeated downlink the same one.
+    /// Members that make a repeated downlink the same one (see [`CONTENT`]). The first is its number: a message that
+    /// has none is never a repeat. Empty where every delivery is to be handled.
     pub dedupe_by: &'static [&'static str],
     /// How long the answer may take, in milliseconds.
     pub deadline_ms: u32,
@@ -155,7 +216,8 @@ pub struct Interface {
     pub expects_reply: bool,
     /// The platform's answer comes on the same call (and not only later through the callback).
     pub is_synchronous: bool,
-    /// Names under which the platform's reply comes when they differ (`car_type_upload` for `upload_car_type`).
+    /// Names under which the reply travels when they differ: `car_type_upload` for `upload_car_type`; `parkInfo` for
+    /// our answer to `space_notify`.
     pub reply_names: &'static [&'static str],
     /// Reply members read under another name: (documented, on the wire).
     pub reply_aliases: &'static [(&'static str, &'static str)],

@@ -1,1 +1,68 @@
 //! The links: one room a platform, and what they share.
+
+pub mod backoff;
+pub mod cloud;
+pub mod dial;
+
+use crate::catalogue::{Interface, Platform};
+use crate::error::Result;
+use serde_json::{Map, Value};
+use std::time::Instant;
+
+/// The members of a message.
+pub type Members = Map<String, Value>;
+
+/// A record on its way to a platform.
+#[derive(Debug)]
+pub struct Request {
+    /// What the catalogue knows of it; `None` when it knows nothing.
+    pub interface: Option<&'static Interface>,
+    /// The name it has on this platform's wire.
+    pub service: String,
+    /// Its members, as they go into `data`.
+    pub data: Members,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// What it is to the link.
+    pub kind: RequestKind,
+}
+
+/// What a request is to the link; what someone waits for goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestKind {
+    /// An answer to a downlink, to which the platform replies without words.
+    Answer,
+    /// The software waits for it.
+    Live,
+    /// From the outbox.
+    Backlog,
+}
+
+/// The reply to come; calling it waits, at most until the deadline of its request.
+pub type Pending<'a> = Box<dyn FnOnce() -> Result<Members> + Send + 'a>;
+
+/// A connection to one platform. It keeps itself up: connects, logs in, notices a dead line, tries again.
+pub trait Link: Send + Sync {
+    /// Which platform.
+    fn platform(&self) -> Platform;
+
+    /// Puts a request on its way. The error codes [`Broken`](crate::error::Code::Broken) and
+    /// [`Timeout`](crate::error::Code::Timeout) mean that the platform may have taken it.
+    fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>>;
+
+    /// What `parklink_status` tells of this link: `state` (`up`, `connecting`, `down`, `refused`, `closed`), `since`
+    /// (unix seconds), `last_error`, counters.
+    fn status(&self) -> Members;
+
+    /// Whether requests can go out now.
+    fn is_up(&self) -> bool;
+
+    /// Ends it: wakes everyone who waits in it (they get [`Closed`](crate::error::Code::Closed)) and joins its threads.
+    fn shut(&self);
+}
+
+/// Where a link hands up what the platform says on its own.
+pub trait Sink: Send + Sync {
+    /// A downlink, an echo, or something unknown: the whole message as it came.
+    fn received(&self, platform: Platform, message: Members);
+}

@@ -1,0 +1,148 @@
+//! The structs of callbacks, as C gives them, and what they become.
+
+use super::encoding::Encoding;
+use super::text::to_c;
+use crate::error::{Code, Error, Result};
+use crate::log::Level;
+use crate::sdk::{DownlinkHandler, Event, LogHandler};
+use std::ffi::{c_char, c_void};
+use std::mem::{MaybeUninit, offset_of};
+
+/// Says that the library has no further use for `user_data`.
+pub type Destroy = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Takes a downlink.
+pub type OnDownlink = Option<unsafe extern "C" fn(user_data: *mut c_void, event_id: u64, event_json: *const c_char)>;
+
+/// Takes a line of the log.
+pub type OnLog = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char)>;
+
+/// What parklink_on_downlink registers. Set struct_size to sizeof(parklink_downlink_callbacks) and what you do not use
+/// to NULL.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct DownlinkCallbacks {
+    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+    pub struct_size: usize,
+    /// Given to each of the functions below as it is.
+    pub user_data: *mut c_void,
+    /// Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
+    pub destroy: Destroy,
+    /// Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
+    /// event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud" or
+    /// "bolink"), interface (id in the catalogue, null when it is not known), service_name, kind ("request", "notice",
+    /// "echo"), redelivered, data (the members of the message, without its wrapper).
+    pub on_downlink: OnDownlink,
+}
+
+/// What parklink_on_log registers. Set struct_size to sizeof(parklink_log_callbacks) and what you do not use to NULL.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct LogCallbacks {
+    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+    pub struct_size: usize,
+    /// Given to each of the functions below as it is.
+    pub user_data: *mut c_void,
+    /// Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
+    pub destroy: Destroy,
+    /// Called for every line up to the level of option "log.level". level is one of PARKLINK_LOG_*. line has no line
+    /// end and is borrowed: it is gone when the function returns. It never holds a key or a token.
+    pub on_log: OnLog,
+}
+
+/// `user_data`, and the promise to call `destroy` once.
+struct Owner {
+    user_data: *mut c_void,
+    destroy: Destroy,
+}
+
+// SAFETY: the header says that the functions are called with user_data on a thread of the library, one at a time.
+unsafe impl Send for Owner {}
+
+impl Owner {
+    fn user_data(&self) -> *mut c_void {
+        self.user_data
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: the caller gave this function for this purpose; it has not been called before.
+            unsafe { destroy(self.user_data) }
+        }
+    }
+}
+
+/// Copies as much of a struct as the caller's header knew; what it did not know is zero.
+///
+/// # Safety
+/// `given` is not NULL and points to a `size_t` with the number of bytes that can be read there; all-zero bytes are a
+/// value of `T`.
+unsafe fn copy<T: Copy>(given: *const T, least: usize) -> Result<T> {
+    // SAFETY: the first member is that size.
+    let size = unsafe { given.cast::<usize>().read() };
+    if size < least {
+        let text = format!("struct_size is {size}, expected sizeof of the struct ({})", size_of::<T>());
+        return Err(Error::new(Code::Argument, text));
+    }
+    let mut copy = MaybeUninit::<T>::zeroed();
+    // SAFETY: no more bytes than are there and than there is room for; zero bytes in the rest are a value.
+    unsafe {
+        std::ptr::copy_nonoverlapping(given.cast::<u8>(), copy.as_mut_ptr().cast(), size.min(size_of::<T>()));
+        Ok(copy.assume_init())
+    }
+}
+
+fn missing(member: &str) -> Error {
+    Error::new(Code::Argument, format!("{member} is NULL; to remove the callbacks give NULL in place of the struct"))
+}
+
+/// Callbacks on their way into the SDK: made before anything can fail, so that `destroy` is called in every case.
+pub(super) struct Given<F>(Option<(Owner, F)>);
+
+impl Given<OnDownlink> {
+    /// # Safety
+    /// `given` is NULL or a struct as the header says.
+    pub(super) unsafe fn downlink(given: *const DownlinkCallbacks) -> Result<Self> {
+        if given.is_null() {
+            return Ok(Given(None));
+        }
+        // SAFETY: not NULL, struct_size first by contract; NULL is a value of every member.
+        let given = unsafe { copy(given, offset_of!(DownlinkCallbacks, on_downlink)) }?;
+        Ok(Given(Some((Owner { user_data: given.user_data, destroy: given.destroy }, given.on_downlink))))
+    }
+
+    pub(super) fn handler(self, encoding: Encoding) -> Result<Option<DownlinkHandler>> {
+        let Some((owner, function)) = self.0 else { return Ok(None) };
+        let function = function.ok_or_else(|| missing("on_downlink"))?;
+        Ok(Some(Box::new(move |event: &Event| {
+            let json = to_c(&event.json(), encoding);
+            // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
+            unsafe { function(owner.user_data(), event.id, json.as_ptr()) }
+        })))
+    }
+}
+
+impl Given<OnLog> {
+    /// # Safety
+    /// `given` is NULL or a struct as the header says.
+    pub(super) unsafe fn log(given: *const LogCallbacks) -> Result<Self> {
+        if given.is_null() {
+            return Ok(Given(None));
+        }
+        // SAFETY: not NULL, struct_size first by contract; NULL is a value of every member.
+        let given = unsafe { copy(given, offset_of!(LogCallbacks, on_log)) }?;
+        Ok(Given(Some((Owner { user_data: given.user_data, destroy: given.destroy }, given.on_log))))
+    }
+
+    pub(super) fn handler(self, encoding: Encoding) -> Result<Option<LogHandler>> {
+        let Some((owner, function)) = self.0 else { return Ok(None) };
+        let function = function.ok_or_else(|| missing("on_log"))?;
+        Ok(Some(Box::new(move |level: Level, line: &str| {
+            let line = to_c(line, encoding);
+            // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
+            unsafe { function(owner.user_data(), level as i32, line.as_ptr()) }
+        })))
+    }
+}

@@ -1,0 +1,344 @@
+//! The exports that work on a handle.
+
+use super::callbacks::{DownlinkCallbacks, Given, LogCallbacks};
+use super::encoding::{Encoding, decode_config};
+use super::facts::ParklinkCode;
+use super::handles::{self, Entry};
+use super::text::{Out, bytes, read};
+use super::{guard, process};
+use crate::config::{Config, Unknown};
+use crate::error::Result;
+use crate::sdk::{Outcome, Sdk};
+use std::ffi::c_char;
+use std::ptr;
+use std::time::Duration;
+
+/// A handle: a lot and its connections to the platforms. It is a token, not an address; never look behind it.
+#[derive(Debug)]
+pub struct Parklink {
+    _private: [u8; 0],
+}
+
+/// Longest configuration taken; the texts of a handle have `limits.text_bytes`.
+const LONGEST_CONFIG: usize = 4 << 20;
+
+fn millis(timeout_ms: u32) -> Duration {
+    Duration::from_millis(timeout_ms.into())
+}
+
+/// Opens the connections of one lot.
+///
+/// config_json: one JSON object, its members in docs/options.md; borrowed for the call. A member that is no option is
+/// an error which names the nearest one.
+/// out: gets the handle; NULL in it when the call fails. Close it with parklink_close.
+///
+/// Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
+/// log in again by themselves until the handle is closed. Any thread.
+/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), BUSY (1024 handles are open), FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mut Parklink) -> ParklinkCode {
+    // SAFETY: NULL or a place for a pointer, by contract.
+    let out = unsafe { Out::new(out, ptr::null_mut()) };
+    guard::run(|| {
+        out.needed("out")?;
+        // SAFETY: NULL or a string by contract.
+        let text = decode_config(unsafe { bytes(config_json, "config_json", LONGEST_CONFIG) }?)?;
+        let config = Config::parse(&text, Unknown::Refuse)?;
+        let encoding = Encoding::of(config.word("encoding"));
+        let limit = usize::try_from(config.number("limits.text_bytes")).unwrap_or(LONGEST_CONFIG);
+        process::settle()?;
+        out.set(handles::insert(Entry { sdk: Sdk::open(config)?, encoding, limit })?);
+        Ok(())
+    })
+}
+
+/// Closes a handle. Every call that waits on it in another thread is woken and returns PARKLINK_E_CLOSED, every thread
+/// of the handle ends, every destroy runs; after the return no callback of the handle runs.
+///
+/// timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
+/// PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
+/// returns at last.
+/// left: gets the number of downlinks that stay unanswered. May be NULL.
+///
+/// Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
+/// Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_close(handle: *mut Parklink, timeout_ms: u32, left: *mut u64) -> ParklinkCode {
+    // SAFETY: NULL or a place for a number, by contract.
+    let left = unsafe { Out::new(left, 0) };
+    guard::run(|| {
+        left.set(handles::close(handle, millis(timeout_ms))?);
+        Ok(())
+    })
+}
+
+/// Waits until every configured platform has logged us in or has failed to once.
+///
+/// timeout_ms: how long at most; 0 only looks.
+///
+/// Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread.
+/// Errors: OFFLINE, TIMEOUT, LOGIN_REFUSED, TLS, PROXY (the text tells which platform and why), CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_wait_ready(handle: *mut Parklink, timeout_ms: u32) -> ParklinkCode {
+    guard::on(handle, |entry| entry.sdk.wait_ready(millis(timeout_ms)))
+}
+
+/// Uploads a record and waits for the platform's answer.
+///
+/// json: one JSON object with service_name and the fields of the documents (SDK 2.1 to 2.44, 4.1, 7.1 to 7.7); borrowed
+/// for the call. It goes to every platform that takes this service and is configured. Under the service_name of a
+/// downlink it is the answer to that downlink.
+/// reply: gets the platform's reply as JSON, also when the platform refused; NULL in it when there is none. May be NULL.
+/// Free it with parklink_string_free.
+///
+/// Waits at most cloud.request_timeout_ms or bolink.request_timeout_ms. Any thread, also inside a callback.
+/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
+/// TIMEOUT, BROKEN, REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_upload(
+    handle: *mut Parklink,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: the caller promises what the header says.
+    unsafe { ask(handle, json, reply, Sdk::upload) }
+}
+
+/// Calls one interface by its id, on its own platform only.
+///
+/// interface_id: the id of docs/interfaces.md, such as "bolink.query_order"; borrowed for the call.
+/// json: its fields; borrowed for the call.
+/// reply: as in parklink_upload, and so are waiting, threads and errors.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_call(
+    handle: *mut Parklink,
+    interface_id: *const c_char,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: NULL or a place for a pointer, by contract.
+    let reply = unsafe { Out::new(reply, ptr::null_mut()) };
+    guard::on(handle, |entry| {
+        // SAFETY: NULL or strings, by contract.
+        let (id, json) = unsafe { (entry.text(interface_id, "interface_id")?, entry.text(json, "json")?) };
+        finish(entry.sdk.call(&id, &json), entry, &reply)
+    })
+}
+
+/// Uploads an entry (SDK 2.1); parklink_upload with service_name in_park.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_in_park(
+    handle: *mut Parklink,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: the caller promises what the header says.
+    unsafe { ask(handle, json, reply, |sdk, json| sdk.upload_as("in_park", json)) }
+}
+
+/// Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
+/// money; raise the barrier only when the downlink outpark says state 1.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_out_park(
+    handle: *mut Parklink,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: the caller promises what the header says.
+    unsafe { ask(handle, json, reply, |sdk, json| sdk.upload_as("out_park", json)) }
+}
+
+/// Charges by ETC (SDK 2.37); parklink_upload with service_name etc_pay. PARKLINK_E_PENDING as in parklink_out_park.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_etc_pay(
+    handle: *mut Parklink,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: the caller promises what the header says.
+    unsafe { ask(handle, json, reply, |sdk, json| sdk.upload_as("etc_pay", json)) }
+}
+
+/// Asks whether a plate can pay without contact (SDK 4.1). Answered at once from what the library knows: net_status says
+/// whether the payment platform can be reached, balance and autopay are what it pushed last.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_pay_status(
+    handle: *mut Parklink,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: the caller promises what the header says.
+    unsafe { ask(handle, json, reply, |sdk, json| sdk.upload_as("pay_status", json)) }
+}
+
+/// Registers what takes downlinks; NULL removes it.
+///
+/// callbacks: copied; the struct is borrowed for the call.
+///
+/// A registration replaces the one before, whose destroy runs when its last call is over. When the call fails, destroy of
+/// the given struct has run before the return. Downlinks that came before are delivered now. Without callbacks and
+/// without polling the platform gets a refusal in proper form. Any thread, also inside a callback.
+/// Errors: ARGUMENT (struct_size or on_downlink), BUSY (the handle is being polled), CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_on_downlink(
+    handle: *mut Parklink,
+    callbacks: *const DownlinkCallbacks,
+) -> ParklinkCode {
+    // SAFETY: NULL or a struct as the header says. Outside the guard: destroy runs whatever happens in there.
+    let given = unsafe { Given::downlink(callbacks) };
+    guard::on(handle, |entry| entry.sdk.on_downlink(given?.handler(entry.encoding)?))
+}
+
+/// Answers a downlink, inside the callback or later.
+///
+/// event_id: the downlink's.
+/// json: the members of the answer (state, errmsg and what the document asks for); borrowed for the call. service_name
+/// and the members that tie the answer to the downlink are filled in when you leave them out.
+///
+/// Sends the answer without waiting for the platform to read it. Any thread, also inside a callback. Each downlink once,
+/// within events.keep_s seconds.
+/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, INVALID, UNKNOWN_EVENT, OFFLINE, CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_reply(handle: *mut Parklink, event_id: u64, json: *const c_char) -> ParklinkCode {
+    guard::on(handle, |entry| {
+        // SAFETY: NULL or a string by contract.
+        let json = unsafe { entry.text(json, "json") }?;
+        entry.sdk.reply(event_id, &json)
+    })
+}
+
+/// Waits for the next downlink: for programs that ask instead of being called.
+///
+/// timeout_ms: how long at most; 0 only looks.
+/// event_json: gets what on_downlink would get, with event_id in it; NULL in it when none came. Free it with
+/// parklink_string_free.
+///
+/// Several threads may poll; each downlink goes to one of them. Answer with parklink_reply.
+/// Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_poll(
+    handle: *mut Parklink,
+    timeout_ms: u32,
+    event_json: *mut *mut c_char,
+) -> ParklinkCode {
+    // SAFETY: NULL or a place for a pointer, by contract.
+    let out = unsafe { Out::new(event_json, ptr::null_mut()) };
+    guard::on(handle, |entry| {
+        // A downlink without a place to put it would be lost.
+        out.needed("event_json")?;
+        out.give(&entry.sdk.poll(millis(timeout_ms))?.json(), entry.encoding);
+        Ok(())
+    })
+}
+
+/// Registers what takes the lines of the log; NULL removes it.
+///
+/// callbacks: copied; the struct is borrowed for the call.
+///
+/// As parklink_on_downlink; both run on the same thread. The log folder of log_show is written all the same. Any thread.
+/// Errors: ARGUMENT (struct_size or on_log), CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_on_log(handle: *mut Parklink, callbacks: *const LogCallbacks) -> ParklinkCode {
+    // SAFETY: NULL or a struct as the header says. Outside the guard: destroy runs whatever happens in there.
+    let given = unsafe { Given::log(callbacks) };
+    guard::on(handle, |entry| entry.sdk.on_log(given?.handler(entry.encoding)?))
+}
+
+/// Tells everything a field engineer asks for: links, heartbeats, queues, counters.
+///
+/// json: gets one JSON object, see docs/status.md. NULL asks only whether the handle is good. Free it with
+/// parklink_string_free.
+///
+/// Does not wait. Any thread, also inside a callback.
+/// Errors: CLOSED, FORKED.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn parklink_status(handle: *mut Parklink, json: *mut *mut c_char) -> ParklinkCode {
+    // SAFETY: NULL or a place for a pointer, by contract.
+    let out = unsafe { Out::new(json, ptr::null_mut()) };
+    guard::on(handle, |entry| {
+        if out.is_wanted() {
+            out.give(&serde_json::Value::Object(entry.sdk.status()).to_string(), entry.encoding);
+        }
+        Ok(())
+    })
+}
+
+impl Entry {
+    /// A text of the caller's.
+    ///
+    /// # Safety
+    /// `text` is NULL or a C string that stays as it is while `'a` lasts.
+    unsafe fn text<'a>(&self, text: *const c_char, name: &str) -> Result<std::borrow::Cow<'a, str>> {
+        // SAFETY: the caller promises the same.
+        unsafe { read(text, name, self.limit, self.encoding) }
+    }
+}
+
+/// The shape that most calls share: a text in, an answer out.
+///
+/// # Safety
+/// `json` is NULL or a C string, `reply` is NULL or a place for a pointer.
+unsafe fn ask(
+    handle: *mut Parklink,
+    json: *const c_char,
+    reply: *mut *mut c_char,
+    call: impl FnOnce(&Sdk, &str) -> Outcome,
+) -> ParklinkCode {
+    // SAFETY: NULL or a place for a pointer, as above.
+    let reply = unsafe { Out::new(reply, ptr::null_mut()) };
+    guard::on(handle, |entry| {
+        // SAFETY: NULL or a string, as above.
+        let json = unsafe { entry.text(json, "json") }?;
+        finish(call(&entry.sdk, &json), entry, &reply)
+    })
+}
+
+/// A refusal gives both: what the platform said, and the code.
+fn finish(outcome: Outcome, entry: &Entry, reply: &Out<*mut c_char>) -> Result<()> {
+    if let (true, Some(members)) = (reply.is_wanted(), outcome.reply) {
+        reply.give(&serde_json::Value::Object(members).to_string(), entry.encoding);
+    }
+    outcome.error.map_or(Ok(()), Err)
+}

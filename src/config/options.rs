@@ -1,0 +1,208 @@
+//! The table of options: the one source of parsing, errors and the reference page.
+
+/// What an option takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Takes {
+    /// Text of at most so many characters; a number is taken as its text.
+    Text(usize),
+    /// A whole number in this range; its decimal text too.
+    Number(i64, i64),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// true/false, 1/0, also as text.
+    Flag,
+    /// An object whose members the platform reads, not we.
+    Object,
+}
+
+/// An option.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// `park_id`, `cloud.heartbeat_s`.
+    pub key: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Its default, as JSON; empty when it has none.
+    pub default: &'static str,
+    /// It must never be shown.
+    pub is_secret: bool,
+    /// For the reference page.
+    pub doc: &'static str,
+}
+
+const fn option(key: &'static str, takes: Takes, default: &'static str, doc: &'static str) -> Spec {
+    Spec { key, takes, default, is_secret: false, doc }
+}
+
+const fn secret(key: &'static str, doc: &'static str) -> Spec {
+    Spec { key, takes: Takes::Text(64), default: "", is_secret: true, doc }
+}
+
+use Takes::{Flag, Number, Object, Text, Word};
+
+/// Every option there is. Without a dot: the members of the original SDK's init (SDK 1.1, 1.2), as documented.
+pub const OPTIONS: &[Spec] = &[
+    option("union_id", Text(15), "", "Vendor number, issued by Bolink (SDK 1.1). Needed for the Bolink link."),
+    secret(
+        "ukey",
+        "Vendor key (SDK 1.1): signs what goes to Bolink, and to the cloud when there is no ckey (SDK 1.2).",
+    ),
+    option("park_id", Text(24), "", "Lot number (SDK 1.1). Always needed."),
+    secret(
+        "ckey",
+        "Lot key (SDK 1.1): signs what goes to the parking cloud. Leave it out for SDK 4.x lots, never null.",
+    ),
+    option("cloud_addr", Text(253), "", "Host of the parking cloud (SDK 1.1). Without it there is no cloud link."),
+    option("cport", Number(1, 65535), "6789", "TCP port of the parking cloud (SDK 1.1): test 6791, production 6789."),
+    option(
+        "bolink_addr",
+        Text(253),
+        "",
+        "Host of Bolink (SDK 1.1), or a base URL such as `https://host/bpd`. Without it there is no Bolink \
+        link. The two documented TCP hosts (`beta.bolink.club`, `s.bolink.club` with port 6789 or 16789) are taken as their HTTP \
+        twins (`ptest.bolink.club`, `p.bolink.club`, port 80), for this library speaks Bolink's HTTP mode.",
+    ),
+    option("bport", Number(1, 65535), "80", "Port of Bolink's HTTP mode (SDK 1.1); a port inside a base URL wins."),
+    option(
+        "local_id",
+        Text(196),
+        "",
+        "Name of this charging system inside the lot (SDK 1.1): unique, not ending in `_`. `syncdata` \
+        inside it asks for the entries and exits of the lot's other systems, `channels_A1_A2` at its end names the lanes it serves. Without \
+        it the cloud sends no scheduled syncs.",
+    ),
+    option(
+        "log_show",
+        Flag,
+        "0",
+        "1: write a log folder (SDK 1.1), by default `logs` beside the program; see `log.dir`.",
+    ),
+    option(
+        "set_params",
+        Object,
+        "{}",
+        "Options for the platform (SDK 1.1), sent with the login as they are: prepay_send, month_send, \
+        receive_cloud, prepay_query, login_cloud, usb_key, autoconnect. `fast` is read by the seven-function face (upload_util.h).",
+    ),
+    option(
+        "encoding",
+        Word(&["utf-8", "gbk"]),
+        "\"utf-8\"",
+        "Encoding of every text that crosses the C interface of this handle, both ways.",
+    ),
+    option(
+        "validation",
+        Word(&["strict", "warn", "off"]),
+        "\"strict\"",
+        "strict: a record that breaks the document's rules is refused. warn: it is \
+        sent and a line logged. off: it is sent.",
+    ),
+    option("cloud.request_timeout_ms", Number(100, 600_000), "10000", "How long a call waits for the cloud's answer."),
+    option(
+        "cloud.connect_timeout_ms",
+        Number(100, 600_000),
+        "10000",
+        "How long connecting may take, name look-up included.",
+    ),
+    option("cloud.heartbeat_s", Number(1, 3600), "30", "Pause between heartbeats."),
+    option(
+        "cloud.heartbeat_timeout_ms",
+        Number(100, 600_000),
+        "10000",
+        "An unanswered heartbeat older than this means: log in again, and \
+        when that is not answered either, connect again.",
+    ),
+    option(
+        "cloud.line_limit",
+        Number(64, 16_777_216),
+        "1024",
+        "Longest line the cloud's server takes, in bytes before the line end; longer \
+        ones it throws away without a word, so they are refused here.",
+    ),
+    option(
+        "cloud.orders_per_second",
+        Number(0, 100_000),
+        "9",
+        "Orders (in_park, out_park, upload_order) in any second; the documents ask for fewer \
+        than 10. 0: no limit.",
+    ),
+    option(
+        "cloud.requests_per_window",
+        Number(0, 1_000_000),
+        "100",
+        "Requests in any window of `cloud.window_ms` on one login; the server refuses \
+        the 101st. 0: no limit.",
+    ),
+    option("cloud.window_ms", Number(1, 600_000), "11000", "That window."),
+    option(
+        "cloud.retry_first_ms",
+        Number(10, 600_000),
+        "1000",
+        "First pause before connecting again; doubled each time, with jitter.",
+    ),
+    option("cloud.retry_longest_ms", Number(10, 86_400_000), "60000", "Longest such pause."),
+    option(
+        "cloud.login_pause_ms",
+        Number(0, 600_000),
+        "7000",
+        "Least pause between two logins: the server asks for 0.15 a second.",
+    ),
+    option(
+        "cloud.picture_url",
+        Text(2048),
+        "",
+        "Where pictures go (SDK 2.12): the address of the cloud's `carpicsup.do?action=receivepic`. \
+        Without it `upload_carpic` answers unsupported.",
+    ),
+    option("bolink.request_timeout_ms", Number(100, 600_000), "10000", "How long a call waits for Bolink's answer."),
+    option(
+        "bolink.connect_timeout_ms",
+        Number(100, 600_000),
+        "10000",
+        "How long connecting may take, name look-up and TLS included.",
+    ),
+    option(
+        "bolink.poll_timeout_ms",
+        Number(1000, 600_000),
+        "45000",
+        "How long one long poll may stay open; the platform holds it up to 30 s.",
+    ),
+    option(
+        "bolink.retry_first_ms",
+        Number(10, 600_000),
+        "1000",
+        "First pause before trying again; doubled each time, with jitter.",
+    ),
+    option("bolink.retry_longest_ms", Number(10, 86_400_000), "60000", "Longest such pause."),
+    option(
+        "http.proxy",
+        Text(2048),
+        "",
+        "Proxy of the HTTP links, `http://user:password@host:port`. Left out: the environment's (`https_proxy`, \
+        `http_proxy`, `all_proxy`, `no_proxy`). Empty text: none. A proxy that fails is an error; nothing goes round it.",
+    ),
+    option("http.ca_file", Text(4096), "", "PEM file of certificates that are trusted besides the system's."),
+    option(
+        "events.queue",
+        Number(1, 1_000_000),
+        "1000",
+        "Downlinks that wait for the callback or the poll; beyond it the platform gets a refusal.",
+    ),
+    option("events.keep_s", Number(1, 86_400), "600", "How long an unanswered downlink can still be answered."),
+    option("limits.text_bytes", Number(1024, 1_073_741_824), "4194304", "Longest JSON text taken."),
+    option(
+        "log.level",
+        Word(&["error", "warn", "info", "debug", "trace"]),
+        "\"info\"",
+        "What the log holds. trace: every message on the wire, \
+        without keys and tokens.",
+    ),
+    option(
+        "log.dir",
+        Text(4096),
+        "",
+        "Folder of the log files; by default `logs` beside the program. Used when `log_show` is 1.",
+    ),
+    option("log.max_bytes", Number(4096, 1_073_741_824), "10485760", "Size at which a log file is put aside."),
+    option("log.files", Number(1, 1000), "10", "Log files kept."),
+];

@@ -1,0 +1,129 @@
+//! A message from a platform as the software sees it.
+
+use super::Open;
+use crate::catalogue::{self, Interface, Platform};
+use crate::link::Members;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// What a message is to the software.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// It waits for an answer.
+    Request,
+    /// It tells something; no answer is expected.
+    Notice,
+    /// An entry or exit that another system of the lot uploaded.
+    Echo,
+    /// The later result of a record that was uploaded.
+    Result,
+}
+
+impl EventKind {
+    /// The name in the event's JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::Request => "request",
+            EventKind::Notice => "notice",
+            EventKind::Echo => "echo",
+            EventKind::Result => "result",
+        }
+    }
+}
+
+/// What a platform says on its own.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The number to answer under.
+    pub id: u64,
+    /// Who said it.
+    pub platform: Platform,
+    /// What the catalogue knows of it.
+    pub interface: Option<&'static Interface>,
+    /// Its name.
+    pub service: String,
+    /// What it is.
+    pub kind: EventKind,
+    /// The whole message as it came.
+    pub message: Members,
+    /// Its members without the wrapper.
+    pub data: Members,
+}
+
+impl Event {
+    /// Looks a message up.
+    pub fn new(id: u64, platform: Platform, message: Members) -> Event {
+        let service = message.get("service_name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (interface, kind) = recognise(platform, &service, &message);
+        let data = unwrap(interface, &message);
+        Event { id, platform, interface, service, kind, message, data }
+    }
+
+    /// The event as JSON: `event_id`, `platform`, `interface`, `service_name`, `kind`, `redelivered`, `data`.
+    pub fn json(&self) -> String {
+        let event = json!({
+            "event_id": self.id,
+            "platform": self.platform.name(),
+            "interface": self.interface.map(|interface| interface.id),
+            "service_name": self.service,
+            "kind": self.kind.name(),
+            "redelivered": false,
+            "data": self.data,
+        });
+        event.to_string()
+    }
+
+    pub(super) fn to_open(&self) -> Open {
+        Open {
+            platform: self.platform,
+            interface: self.interface,
+            service: self.service.clone(),
+            data: self.data.clone(),
+            since: Instant::now(),
+        }
+    }
+}
+
+fn recognise(platform: Platform, service: &str, message: &Members) -> (Option<&'static Interface>, EventKind) {
+    if matches!(service, "in_park" | "out_park") {
+        return (catalogue::uplink(platform, service), EventKind::Echo);
+    }
+    if let Some(interface) = catalogue::downlink(platform, service, message) {
+        let kind = if interface.expects_reply { EventKind::Request } else { EventKind::Notice };
+        return (Some(interface), kind);
+    }
+    let uplink = catalogue::uplink(platform, service).or_else(|| catalogue::by_reply_name(platform, service));
+    match uplink {
+        Some(interface) if message.contains_key("state") => (Some(interface), EventKind::Result),
+        // A newer platform's: the software may know it, and may answer.
+        _ => (None, EventKind::Request),
+    }
+}
+
+/// The members without the wrapper. Messages differ from their documents: a member may stand beside `data` instead of in
+/// it, `data` may be JSON text.
+fn unwrap(interface: Option<&'static Interface>, message: &Members) -> Members {
+    let is_wrapped = match interface {
+        Some(interface) => interface.wrapped,
+        None => message.len() <= 2 && message.contains_key("data"),
+    };
+    let mut flat = message.clone();
+    flat.shift_remove("service_name");
+    if !is_wrapped {
+        return flat;
+    }
+    let inner = match flat.get("data") {
+        Some(Value::Object(inner)) => inner.clone(),
+        Some(Value::String(text)) => match serde_json::from_str(text) {
+            Ok(Value::Object(inner)) => inner,
+            _ => return flat,
+        },
+        _ => return flat,
+    };
+    flat.shift_remove("data");
+    let mut data = inner;
+    for (name, value) in flat {
+        data.entry(name).or_insert(value);
+    }
+    data
+}

@@ -1,0 +1,284 @@
+//! The inbox: what the platforms say on their own. It hands each message to the software, one at a time, on the one
+//! dispatch thread or through the poll, and knows which of them still wait for an answer.
+
+mod dispatch;
+mod event;
+mod reply;
+
+pub use self::dispatch::{DownlinkHandler, LogHandler};
+pub use self::event::{Event, EventKind};
+pub use self::reply::{Answer, check};
+
+use self::reply::refusal;
+
+use self::dispatch::{Control, Dispatcher};
+use crate::catalogue::{Interface, Platform};
+use crate::error::{Code, Error, Result};
+use crate::link::{Members, Sink};
+use crate::log::{Level, Log};
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Takes the answers to downlinks on their way to the platform.
+pub type Outlet = Box<dyn Fn(Answer) + Send + Sync>;
+
+/// How the inbox behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Messages that wait for the software.
+    pub queue: usize,
+    /// How long an unanswered one can still be answered.
+    pub keep: Duration,
+    /// How long after opening messages wait for a handler before they are refused for want of one.
+    pub grace: Duration,
+}
+
+/// A downlink that was handed out and not answered.
+#[derive(Debug, Clone)]
+pub struct Open {
+    platform: Platform,
+    interface: Option<&'static Interface>,
+    service: String,
+    data: Members,
+    since: Instant,
+}
+
+/// The inbox of one handle.
+pub struct Inbox {
+    state: Mutex<State>,
+    changed: Condvar,
+    log: Arc<Log>,
+    limits: Limits,
+    outlet: Mutex<Option<Arc<Outlet>>>,
+    balances: Mutex<HashMap<String, Members>>,
+    dispatcher: Dispatcher,
+}
+
+#[derive(Default)]
+struct State {
+    next_id: u64,
+    events: VecDeque<Event>,
+    lines: VecDeque<(Level, String)>,
+    lines_lost: u64,
+    controls: VecDeque<Control>,
+    open: HashMap<u64, Open>,
+    has_handler: bool,
+    is_polled: bool,
+    grace_ends: Option<Instant>,
+    is_closed: bool,
+}
+
+/// Log lines that wait for a slow handler; the oldest are dropped.
+const LINES: usize = 10_000;
+
+/// Plates whose balance is remembered.
+const BALANCES: usize = 10_000;
+
+impl Inbox {
+    /// Opens it and starts the dispatch thread.
+    pub fn open(limits: Limits, log: Arc<Log>) -> Result<Arc<Inbox>> {
+        let state = State { next_id: 1, grace_ends: Some(Instant::now() + limits.grace), ..State::default() };
+        let inbox = Arc::new(Inbox {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            log,
+            limits,
+            outlet: Mutex::default(),
+            balances: Mutex::default(),
+            dispatcher: Dispatcher::default(),
+        });
+        inbox.dispatcher.start(&inbox)?;
+        Ok(inbox)
+    }
+
+    /// Where answers go.
+    pub fn set_outlet(&self, outlet: Option<Outlet>) {
+        *self.outlet.lock().unwrap_or_else(PoisonError::into_inner) = outlet.map(Arc::new);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, answer: Answer) {
+        let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(outlet) = outlet {
+            outlet(answer);
+        }
+    }
+
+    /// The handler for downlinks; the old one is dropped on the dispatch thread.
+    pub fn set_handler(&self, handler: Option<DownlinkHandler>) -> Result<()> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(closed());
+        }
+        state.has_handler = handler.is_some();
+        state.controls.push_back(Control::Downlinks(handler));
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// The handler for log lines.
+    pub fn set_log_handler(self: &Arc<Self>, handler: Option<LogHandler>) -> Result<()> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(closed());
+        }
+        let is_set = handler.is_some();
+        state.controls.push_back(Control::Lines(handler));
+        drop(state);
+        self.changed.notify_all();
+        let inbox = Arc::downgrade(self);
+        self.log.set_tap(is_set.then(|| -> crate::log::Tap {
+            Box::new(move |level, line| {
+                if let Some(inbox) = inbox.upgrade() {
+                    inbox.line(level, line);
+                }
+            })
+        }));
+        Ok(())
+    }
+
+    fn line(&self, level: Level, line: String) {
+        let mut state = self.lock();
+        if state.lines.len() >= LINES {
+            state.lines.pop_front();
+            state.lines_lost += 1;
+        }
+        state.lines.push_back((level, line));
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next message, when no handler takes them.
+    pub fn poll(&self, timeout: Duration) -> Result<Event> {
+        if self.dispatcher.is_current() {
+            return Err(Error::new(Code::InCallback, "poll would wait for the callback that it is called from"));
+        }
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        loop {
+            if state.is_closed {
+                return Err(closed());
+            }
+            if state.has_handler {
+                return Err(Error::new(Code::Busy, "a callback takes the downlinks: unregister it before polling"));
+            }
+            state.is_polled = true;
+            if let Some(event) = state.events.pop_front() {
+                return Ok(event);
+            }
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(Error::new(Code::NoEvent, format!("no downlink within {} ms", timeout.as_millis())));
+            }
+            state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether this is the dispatch thread.
+    pub fn is_in_callback(&self) -> bool {
+        self.dispatcher.is_current()
+    }
+
+    /// The last balance that Bolink told of a plate (SDK 4.2).
+    pub fn balance(&self, car_number: &str) -> Option<Members> {
+        self.balances.lock().unwrap_or_else(PoisonError::into_inner).get(car_number).cloned()
+    }
+
+    fn note_balance(&self, data: &Members) {
+        let Some(car_number) = data.get("car_number").and_then(Value::as_str) else { return };
+        let mut balances = self.balances.lock().unwrap_or_else(PoisonError::into_inner);
+        if balances.len() >= BALANCES {
+            balances.clear();
+        }
+        balances.insert(car_number.to_owned(), data.clone());
+    }
+
+    /// Messages waiting for the software, and those it has not answered.
+    pub fn depth(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.events.len(), state.open.len())
+    }
+
+    /// Ends it: sleepers wake, the dispatch thread ends after the call it is in. Tells how many stay unanswered, and
+    /// whether that call ended in time.
+    pub fn close(&self, timeout: Duration) -> (u64, bool) {
+        let left = {
+            let mut state = self.lock();
+            state.is_closed = true;
+            state.open.len() as u64
+        };
+        self.changed.notify_all();
+        (left, self.dispatcher.join(timeout))
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Code::Closed, "the handle is closed")
+}
+
+impl Sink for Inbox {
+    fn received(&self, platform: Platform, message: Members) {
+        let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
+        let id = state.next_id;
+        state.next_id += 1;
+        let event = Event::new(id, platform, message);
+        let service = &event.service;
+        self.log.debug(format_args!("{}: {} {service} (event {id})", platform.name(), event.kind.name()));
+        if event.interface.is_some_and(|interface| interface.service == Some("update_balance")) {
+            self.note_balance(&event.data);
+        }
+        let is_heard = state.has_handler || state.is_polled || state.grace_ends.is_some_and(|end| Instant::now() < end);
+        let is_full = state.events.len() >= self.limits.queue;
+        if is_heard && !is_full {
+            if event.kind == EventKind::Request {
+                let keep = self.limits.keep;
+                state.open.retain(|_, open| open.since.elapsed() < keep);
+                state.open.insert(id, event.to_open());
+            }
+            state.events.push_back(event);
+            drop(state);
+            self.changed.notify_all();
+            return;
+        }
+        drop(state);
+        self.refuse(&event, if is_full { "收费系统忙，请稍后重试" } else { "收费系统未接入此接口" });
+    }
+}
+
+impl Inbox {
+    /// Answers for software that does not: a refusal, not silence.
+    fn refuse(&self, event: &Event, text: &str) {
+        self.log.warn(format_args!("{}: nobody takes {}, refused", event.platform.name(), event.service));
+        if event.kind == EventKind::Request {
+            self.send(refusal(&event.to_open(), text));
+        }
+    }
+
+    /// After the grace, what nobody came for is refused.
+    fn end_grace(&self) {
+        let abandoned: Vec<Event> = {
+            let mut state = self.lock();
+            if state.has_handler || state.is_polled || state.grace_ends.is_none_or(|end| Instant::now() < end) {
+                return;
+            }
+            state.grace_ends = None;
+            let events: Vec<Event> = state.events.drain(..).collect();
+            for event in &events {
+                state.open.remove(&event.id);
+            }
+            events
+        };
+        for event in &abandoned {
+            self.refuse(event, "收费系统未接入此接口");
+        }
+    }
+}

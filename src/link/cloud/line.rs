@@ -1,0 +1,151 @@
+//! Lines to the cloud: normal form, signature, measure.
+
+use crate::error::{Code, Error, Result};
+use crate::link::Members;
+use crate::wire::{normal, sign};
+use serde_json::Value;
+
+/// The resend guard of the server applies to names that contain one of these.
+const GUARDED: [&str; 3] = ["in_park", "out_park", "upload_order"];
+
+/// A token has this length; used to measure before there is one.
+const TOKEN_LENGTH: usize = 32;
+
+/// Data in its signed form.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The normal form: the text that is sent and signed.
+    pub text: String,
+    /// Its signature.
+    pub sign: String,
+}
+
+/// Brings data into its signed form.
+pub fn signed(data: &Members, key: &str) -> Result<Signed> {
+    refuse_magic_names(data)?;
+    let text = normal::object(data).map_err(|number| {
+        Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
+    })?;
+    let sign = sign::keyed(&text, key);
+    Ok(Signed { text, sign })
+}
+
+/// The server's parser gives these names a meaning of its own: it refuses or replaces them.
+fn refuse_magic_names(members: &Members) -> Result<()> {
+    for (name, value) in members {
+        if name == "@type" || name == "$ref" {
+            return Err(Error::new(
+                Code::Invalid,
+                format!("a member may not be called {name}: the cloud's parser takes it for itself"),
+            ));
+        }
+        refuse_in(value)?;
+    }
+    Ok(())
+}
+
+fn refuse_in(value: &Value) -> Result<()> {
+    match value {
+        Value::Object(members) => refuse_magic_names(members),
+        Value::Array(items) => items.iter().try_for_each(refuse_in),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the server's resend guard looks at this service.
+pub fn is_guarded(service: &str) -> bool {
+    GUARDED.iter().any(|name| service.contains(name))
+}
+
+/// The line, its end included. Without a token: a login.
+pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
+    let mut line = String::with_capacity(signed.text.len() + service.len() + 128);
+    line.push_str("{\"service_name\":");
+    normal::string(&mut line, service);
+    line.push_str(",\"sign\":\"");
+    line.push_str(&signed.sign);
+    if let Some(token) = token {
+        line.push_str("\",\"token\":");
+        normal::string(&mut line, token);
+    } else {
+        line.push('"');
+    }
+    line.push_str(",\"data\":");
+    line.push_str(&signed.text);
+    line.push_str("}\n");
+    line
+}
+
+/// Refuses what the server would throw away without a word.
+pub fn measure(service: &str, token: Option<&str>, data: &Members, signed: &Signed, limit: usize) -> Result<()> {
+    let token = token.map_or(TOKEN_LENGTH, str::len);
+    let mut name = String::new();
+    normal::string(&mut name, service);
+    let length = "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
+        + name.len()
+        + 32
+        + token
+        + signed.text.len();
+    if length <= limit {
+        return Ok(());
+    }
+    let mut sizes: Vec<(usize, &String)> =
+        data.iter().map(|(name, value)| (normal::text(value).map_or(0, |text| text.len()), name)).collect();
+    sizes.sort_by(|a, b| b.cmp(a));
+    let longest: Vec<String> = sizes.iter().take(3).map(|(size, name)| format!("{name} {size}")).collect();
+    Err(Error::new(
+        Code::TooLarge,
+        format!(
+            "{service}: the line would be {length} bytes, the cloud takes {limit} (cloud.line_limit); shorten it, longest members in bytes: {}",
+            longest.join(", ")
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn members(value: Value) -> Members {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn the_line_is_the_documented_one() {
+        let signed = signed(&members(json!({"a": 1})), "WERRTTTTYY").unwrap();
+        assert_eq!(
+            compose("in_park", Some("t0"), &signed),
+            "{\"service_name\":\"in_park\",\"sign\":\"C47B71C1F4093242B761FF44682A8F0D\",\"token\":\"t0\",\"data\":{\"a\":1}}\n"
+        );
+        assert!(
+            compose("login", None, &signed)
+                .starts_with("{\"service_name\":\"login\",\"sign\":\"C47B71C1F4093242B761FF44682A8F0D\",\"data\":{")
+        );
+    }
+
+    #[test]
+    fn the_measure_is_the_line_to_the_byte() {
+        let data = members(json!({"order_id": "A1", "remark": "备注"}));
+        let signed = signed(&data, "k").unwrap();
+        let token = "0123456789abcdef0123456789abcdef";
+        let line = compose("in_park", Some(token), &signed);
+        let length = line.len() - 1;
+        assert!(measure("in_park", Some(token), &data, &signed, length).is_ok());
+        assert!(measure("in_park", None, &data, &signed, length).is_ok());
+        let error = measure("in_park", Some(token), &data, &signed, length - 1).unwrap_err();
+        assert_eq!(error.code, Code::TooLarge);
+        assert!(
+            error.message.contains(&format!("would be {length} bytes")) && error.message.contains("remark 8"),
+            "{error}"
+        );
+        // The wrapper takes 112 bytes plus the name: the dossier's figure.
+        assert_eq!(length - signed.text.len(), 112 + "in_park".len());
+    }
+
+    #[test]
+    fn names_with_a_meaning_for_the_servers_parser_are_refused_at_any_depth() {
+        assert!(signed(&members(json!({"a": [{"$ref": "$"}]})), "k").is_err());
+        assert!(signed(&members(json!({"@type": "x"})), "k").is_err());
+    }
+}

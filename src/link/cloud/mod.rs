@@ -1,0 +1,273 @@
+//! The link to the parking cloud (停车云): one TCP connection, lines of JSON, a heartbeat.
+//!
+//! Two threads: the reader reads, the keeper connects, logs in, beats and watches the time. Callers write themselves.
+
+mod classify;
+mod guard;
+mod line;
+mod rate;
+mod state;
+
+pub use self::state::is_already_handled;
+
+use self::rate::Rate;
+use self::state::{Facts, Phase, State};
+use super::backoff::Backoff;
+use super::dial::{Cancel, dial};
+use super::{Link, Members, Pending, Request, Sink};
+use crate::catalogue::Platform;
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::log::Log;
+use crate::wire::frame::{Decoder, Frame};
+use crossbeam_channel::bounded;
+use serde_json::Value;
+use std::io::Read;
+use std::net::TcpStream;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A connection that stood this long was a good one: the pauses start over.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// A socket that takes no bytes for so long is dead.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The link.
+pub struct CloudLink {
+    inner: Arc<Inner>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+    facts: Facts,
+    cancel: Cancel,
+    sink: Arc<dyn Sink>,
+    host: String,
+    port: u16,
+    connect_patience: Duration,
+    retry: (Duration, Duration),
+}
+
+impl CloudLink {
+    /// Starts it. It connects by itself.
+    pub fn open(config: &Config, log: Arc<Log>, sink: Arc<dyn Sink>) -> Result<CloudLink> {
+        let key = config.text("ckey").or_else(|| config.text("ukey")).unwrap_or_default().to_owned();
+        let login = line::signed(&login_data(config), &key)?;
+        let count = |key| usize::try_from(config.number(key)).unwrap_or(0);
+        let facts = Facts {
+            key,
+            login,
+            heartbeat: Duration::from_secs(config.number("cloud.heartbeat_s").unsigned_abs()),
+            heartbeat_patience: config.millis("cloud.heartbeat_timeout_ms"),
+            request_patience: config.millis("cloud.request_timeout_ms"),
+            line_limit: count("cloud.line_limit"),
+            login_pause: config.millis("cloud.login_pause_ms"),
+            log,
+        };
+        let rate = Rate::new(
+            count("cloud.orders_per_second"),
+            count("cloud.requests_per_window"),
+            config.millis("cloud.window_ms"),
+        );
+        let inner = Arc::new(Inner {
+            state: Mutex::new(State::new(rate)),
+            changed: Condvar::new(),
+            facts,
+            cancel: Cancel::default(),
+            sink,
+            host: config.text("cloud_addr").unwrap_or_default().to_owned(),
+            port: u16::try_from(config.number("cport")).unwrap_or(0),
+            connect_patience: config.millis("cloud.connect_timeout_ms"),
+            retry: (config.millis("cloud.retry_first_ms"), config.millis("cloud.retry_longest_ms")),
+        });
+        let for_keeper = inner.clone();
+        let keeper = thread::Builder::new()
+            .name("parklink-cloud".into())
+            .spawn(move || for_keeper.keep())
+            .map_err(|error| Error::new(Code::Io, format!("no thread for the cloud link: {error}")))?;
+        Ok(CloudLink { inner, keeper: Mutex::new(Some(keeper)) })
+    }
+}
+
+fn login_data(config: &Config) -> Members {
+    let mut data = Members::new();
+    data.insert("park_id".into(), Value::from(config.text("park_id").unwrap_or_default()));
+    if let Some(local_id) = config.text("local_id") {
+        data.insert("local_id".into(), Value::from(local_id));
+    }
+    let params = config.object("set_params");
+    if !params.is_empty() {
+        data.insert("set_params".into(), Value::Object(params));
+    }
+    data
+}
+
+impl Link for CloudLink {
+    fn platform(&self) -> Platform {
+        Platform::Cloud
+    }
+
+    fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>> {
+        let inner = &self.inner;
+        let (done, outcome) = bounded(1);
+        {
+            let mut state = inner.lock();
+            state.queue(&inner.facts, request, done)?;
+            state.pump(&inner.facts, Instant::now());
+            inner.nudge(&state);
+        }
+        Ok(Box::new(move || {
+            outcome.recv().unwrap_or_else(|_| Err(Error::new(Code::Internal, "the cloud link dropped a request")))
+        }))
+    }
+
+    fn status(&self) -> Members {
+        self.inner.lock().status()
+    }
+
+    fn is_up(&self) -> bool {
+        self.inner.lock().phase == Phase::Up
+    }
+
+    fn shut(&self) {
+        self.inner.lock().close();
+        self.inner.cancel.cancel();
+        self.inner.changed.notify_all();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            // A panic in it was its own end; there is nothing to hand on.
+            let _ = keeper.join();
+        }
+    }
+}
+
+impl Drop for CloudLink {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the keeper when something is due before it means to look.
+    fn nudge(&self, state: &State) {
+        if state.next_look(&self.facts, Instant::now()) < state.keeper_looks_at {
+            self.changed.notify_all();
+        }
+    }
+
+    /// The keeper's life.
+    fn keep(self: Arc<Self>) {
+        let mut backoff = Backoff::new(self.retry.0, self.retry.1);
+        loop {
+            let begun = Instant::now();
+            if let Err(reason) = self.clone().connect_and_watch() {
+                self.lock().lost(&self.facts, &reason);
+            }
+            if begun.elapsed() > STEADY {
+                backoff.reset();
+            }
+            let pause = backoff.pause();
+            self.facts.log.debug(format_args!("cloud: next try in {} ms", pause.as_millis()));
+            if !self.cancel.sleep(pause) {
+                return;
+            }
+        }
+    }
+
+    /// One connection, from dialling to its end; the error is the reason of the end.
+    fn connect_and_watch(self: Arc<Self>) -> std::result::Result<(), String> {
+        let to = format!("{}:{}", self.host, self.port);
+        self.facts.log.info(format_args!("cloud: connecting to {to}"));
+        let stream = dial(&self.host, self.port, self.connect_patience, &self.cancel)
+            .map_err(|error| format!("cannot connect to {to}: {error}"))?;
+        let broken = |error: std::io::Error| format!("the connection to {to} broke: {error}");
+        stream.set_write_timeout(Some(WRITE_PATIENCE)).map_err(broken)?;
+        let reading = stream.try_clone().map_err(broken)?;
+        self.lock().connected(&self.facts, stream, Instant::now());
+        let for_reader = self.clone();
+        let reader = thread::Builder::new()
+            .name("parklink-cloud-r".into())
+            .spawn(move || for_reader.read(reading))
+            .map_err(|error| format!("no thread to read with: {error}"))?;
+        self.watch();
+        let end = reader.join();
+        let reason = end.unwrap_or_else(|_| "the reading thread failed".into());
+        Err(format!("{to}: {reason}"))
+    }
+
+    /// Watches the time until the reader has ended.
+    fn watch(&self) {
+        let mut state = self.lock();
+        while state.reading {
+            let now = Instant::now();
+            let look = state.tick(&self.facts, now);
+            state.keeper_looks_at = look;
+            let wait = look.saturating_duration_since(now);
+            state = self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+            if state.phase == Phase::Closed {
+                state.disconnect();
+                return;
+            }
+        }
+    }
+
+    /// Reads until the connection ends; tells why.
+    fn read(&self, mut stream: TcpStream) -> String {
+        let mut decoder = Decoder::default();
+        let mut buffer = vec![0; 64 << 10];
+        let reason = loop {
+            let length = match stream.read(&mut buffer) {
+                Ok(0) => break "closed by the cloud".to_owned(),
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => break error.to_string(),
+            };
+            if decoder.feed(&buffer[..length], |frame| self.take(frame)).is_err() {
+                break "a message without an end".to_owned();
+            }
+        };
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+        self.lock().reading = false;
+        self.changed.notify_all();
+        reason
+    }
+
+    fn take(&self, frame: Frame) {
+        let log = &self.facts.log;
+        let text = match frame {
+            Frame::Empty => {
+                let mut state = self.lock();
+                state.empty(&self.facts, Instant::now());
+                return self.nudge(&state);
+            }
+            Frame::Text(text) => text,
+        };
+        if text.trim() == "0x12" {
+            return self.lock().beat_answered();
+        }
+        log.trace(format_args!("cloud < {text}"));
+        let message = match serde_json::from_str(&text) {
+            Ok(Value::Object(message)) => message,
+            _ => {
+                return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
+            }
+        };
+        let up = {
+            let mut state = self.lock();
+            let up = state.message(&self.facts, message, Instant::now());
+            self.nudge(&state);
+            up
+        };
+        if let Some(message) = up {
+            self.sink.received(Platform::Cloud, message);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Time: what is due, and when to look again.
+
+use super::job::{Job, UnderWay};
+use super::send::late_in_queue;
+use super::{Facts, Phase, State};
+use crate::error::{Code, Error};
+use crate::link::Members;
+use std::time::{Duration, Instant};
+
+impl State {
+    /// Does what is due; tells when to look again.
+    pub fn tick(&mut self, facts: &Facts, now: Instant) -> Instant {
+        self.expire(facts, now);
+        self.beat(facts, now);
+        self.pump(facts, now);
+        self.next_look(facts, now)
+    }
+
+    pub(super) fn expire(&mut self, facts: &Facts, now: Instant) {
+        if self.under_way.as_ref().is_some_and(|way| way.deadline() <= now) {
+            match self.under_way.take() {
+                Some(UnderWay::Login { .. }) => {
+                    self.reason = Some(Error::new(Code::Timeout, "the cloud did not answer the login"));
+                    self.disconnect();
+                }
+                Some(UnderWay::Job { job, .. }) => self.unanswered(facts, *job, now),
+                None => {}
+            }
+        }
+        while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
+            if let Some(job) = self.queue.remove(at) {
+                job.unsent(late_in_queue());
+            }
+        }
+    }
+
+    pub(super) fn unanswered(&mut self, facts: &Facts, job: Job, now: Instant) {
+        self.rate.answered(now);
+        if job.is_answer() {
+            self.owed_empty += 1;
+            return job.end(Ok(Members::new()));
+        }
+        let name = &job.request.service;
+        facts.log.warn(format_args!("cloud: no answer to {name}"));
+        self.owed.extend(job.expected.names.iter().map(|name| (name.clone(), now)));
+        let message = format!("{name}: the cloud has not answered in time; it may or may not have taken the record");
+        job.end(Err(Error::new(Code::Timeout, message)));
+    }
+
+    pub(super) fn beat(&mut self, facts: &Facts, now: Instant) {
+        if self.phase != Phase::Up || self.wire.is_none() {
+            return;
+        }
+        if self.beat_sent.is_some_and(|sent| sent + facts.heartbeat_patience <= now) {
+            // Silence also means that another connection took this lot's place: only a new login tells.
+            facts.log.warn(format_args!("cloud: the heartbeat is not answered, logging in again"));
+            self.beat_sent = None;
+            self.beat_at = now + facts.heartbeat;
+            self.want_login(facts, now);
+        } else if self.beat_at <= now && self.beat_sent.is_none() {
+            self.beat_at = now + facts.heartbeat;
+            if self.write(facts, "0x11\n") {
+                self.counts.heartbeats += 1;
+                self.beat_sent = Some(now);
+            }
+        }
+    }
+
+    /// When something is due next.
+    pub fn next_look(&self, facts: &Facts, now: Instant) -> Instant {
+        let waiting = self.queue.front();
+        let rate =
+            waiting.and_then(|job| self.rate.ready_at(job.is_guarded(), now)).filter(|_| self.under_way.is_none());
+        let queued = self.queue.iter().map(|job| job.request.deadline).min();
+        let beat = (self.phase == Phase::Up)
+            .then(|| self.beat_sent.map_or(self.beat_at, |sent| sent + facts.heartbeat_patience));
+        let login =
+            self.login_not_before.filter(|_| self.wants_login && self.wire.is_some() && self.under_way.is_none());
+        let way = self.under_way.as_ref().map(UnderWay::deadline);
+        let soonest = [rate, queued, beat, login, way].into_iter().flatten().min();
+        soonest.unwrap_or(now + Duration::from_secs(60)).max(now + Duration::from_millis(1))
+    }
+}

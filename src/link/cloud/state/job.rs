@@ -1,0 +1,78 @@
+//! A request on its way through the link.
+
+use crate::catalogue::Platform;
+use crate::error::{Error, Result};
+use crate::link::cloud::classify::{Expected, as_text};
+use crate::link::cloud::line::{self, Signed};
+use crate::link::{Members, Request, RequestKind};
+use crossbeam_channel::Sender;
+use std::time::Instant;
+
+/// A request in the queue or under way.
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) signed: Signed,
+    pub(super) expected: Expected,
+    pub(super) attempts: u32,
+    /// The server remembers an earlier form of it without having stored it.
+    pub(super) refused: Option<Error>,
+    pub(super) done: Sender<Result<Members>>,
+}
+
+impl Job {
+    pub(super) fn is_guarded(&self) -> bool {
+        line::is_guarded(&self.request.service)
+    }
+
+    pub(super) fn is_answer(&self) -> bool {
+        self.request.kind == RequestKind::Answer
+    }
+
+    pub(super) fn order_id(&self) -> Option<String> {
+        self.request.data.get("order_id").map(as_text)
+    }
+
+    pub(super) fn end(self, outcome: Result<Members>) {
+        // Nobody may be waiting any more: then nobody needs it.
+        let _ = self.done.send(outcome);
+    }
+
+    /// The end of a job that was not sent (again).
+    pub(super) fn unsent(self, error: Error) {
+        let error = self.refused.clone().unwrap_or(error);
+        self.end(Err(error));
+    }
+}
+
+pub(super) enum UnderWay {
+    Login { deadline: Instant },
+    Job { job: Box<Job>, deadline: Instant },
+}
+
+impl UnderWay {
+    pub(super) fn deadline(&self) -> Instant {
+        match self {
+            UnderWay::Login { deadline } | UnderWay::Job { deadline, .. } => *deadline,
+        }
+    }
+}
+
+pub(super) fn expectation(request: &Request) -> Expected {
+    let mut names = vec![request.service.clone()];
+    let mut keys = Vec::new();
+    if let Some(interface) = request
+        .interface
+        .filter(|interface| interface.platform == Platform::Cloud || request.kind != RequestKind::Answer)
+    {
+        names.extend(interface.reply_names.iter().map(|name| (*name).to_owned()));
+        for name in interface.correlate_by {
+            if let Some(value) = request.data.get(*name) {
+                keys.push((*name, value.clone()));
+                // A reply may carry the key under the name that is really on the wire.
+                let aliases = interface.reply_aliases.iter().filter(|(documented, _)| documented == name);
+                keys.extend(aliases.map(|(_, wire)| (*wire, value.clone())));
+            }
+        }
+    }
+    Expected { names, keys }
+}

@@ -1,0 +1,243 @@
+//! The state of the cloud link: what is queued, what is under way, what the server remembers. The only writer to the
+//! socket, and only one request at a time: replies that name nothing would otherwise belong to anyone.
+
+mod clock;
+mod job;
+mod receive;
+mod send;
+
+pub use self::receive::is_already_handled;
+
+use self::job::{Job, UnderWay};
+use super::guard::Guard;
+use super::line::Signed;
+use super::rate::Rate;
+use crate::error::{Code, Error};
+use crate::link::Members;
+use crate::link::backoff::Backoff;
+use crate::log::Log;
+use serde_json::json;
+use std::collections::VecDeque;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What the link is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connecting or logging in, not yet failed.
+    Connecting,
+    /// Logged in.
+    Up,
+    /// Waiting to try again.
+    Down,
+    /// The platform refused the login; waiting to try again.
+    Refused,
+    /// Shut.
+    Closed,
+}
+
+impl Phase {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Phase::Connecting => "connecting",
+            Phase::Up => "up",
+            Phase::Down => "down",
+            Phase::Refused => "refused",
+            Phase::Closed => "closed",
+        }
+    }
+}
+
+/// What does not change while the link is open.
+#[derive(Debug)]
+pub struct Facts {
+    pub key: String,
+    pub login: Signed,
+    pub heartbeat: Duration,
+    pub heartbeat_patience: Duration,
+    pub request_patience: Duration,
+    pub line_limit: usize,
+    pub login_pause: Duration,
+    pub log: Arc<Log>,
+}
+
+/// Counters for the status.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub connections: u64,
+    pub logins: u64,
+    pub sent: u64,
+    pub replies: u64,
+    pub downlinks: u64,
+    pub echoes: u64,
+    pub heartbeats: u64,
+}
+
+/// The state, behind the link's one lock.
+pub struct State {
+    pub phase: Phase,
+    pub since: SystemTime,
+    pub last_error: Option<Error>,
+    /// A connection is being read from.
+    pub reading: bool,
+    pub counts: Counts,
+    /// When the keeper means to look again; it is woken when something is due sooner.
+    pub keeper_looks_at: Instant,
+    wire: Option<TcpStream>,
+    token: Option<String>,
+    wants_login: bool,
+    last_login: Option<Instant>,
+    login_not_before: Option<Instant>,
+    relogin: Backoff,
+    /// Why the connection is being given up, when we know better than its end tells.
+    reason: Option<Error>,
+    under_way: Option<UnderWay>,
+    queue: VecDeque<Job>,
+    rate: Rate,
+    guard: Guard,
+    owed_empty: u32,
+    owed: Vec<(String, Instant)>,
+    beat_at: Instant,
+    beat_sent: Option<Instant>,
+}
+
+impl State {
+    pub fn new(rate: Rate) -> Self {
+        let now = Instant::now();
+        State {
+            phase: Phase::Connecting,
+            since: SystemTime::now(),
+            last_error: None,
+            reading: false,
+            counts: Counts::default(),
+            keeper_looks_at: now,
+            wire: None,
+            token: None,
+            wants_login: false,
+            last_login: None,
+            login_not_before: None,
+            relogin: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
+            reason: None,
+            under_way: None,
+            queue: VecDeque::new(),
+            rate,
+            guard: Guard::default(),
+            owed_empty: 0,
+            owed: Vec::new(),
+            beat_at: now,
+            beat_sent: None,
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        if self.phase != phase && self.phase != Phase::Closed {
+            self.phase = phase;
+            self.since = SystemTime::now();
+        }
+    }
+
+    /// Why nothing goes out now.
+    pub fn offline(&self) -> Error {
+        let reason = self.last_error.as_ref().map_or("not connected yet", |error| error.message.as_str());
+        let code = if self.phase == Phase::Refused { Code::LoginRefused } else { Code::Offline };
+        Error::new(code, format!("the link to the cloud is down: {reason}"))
+    }
+
+    /// A connection stands; the login goes first.
+    pub fn connected(&mut self, facts: &Facts, wire: TcpStream, now: Instant) {
+        if self.phase == Phase::Closed {
+            let _ = wire.shutdown(Shutdown::Both);
+            return;
+        }
+        self.wire = Some(wire);
+        self.reading = true;
+        self.reason = None;
+        self.counts.connections += 1;
+        self.token = None;
+        self.owed_empty = 0;
+        self.owed.clear();
+        self.beat_sent = None;
+        self.wants_login = true;
+        self.login_not_before = None;
+        self.pump(facts, now);
+    }
+
+    /// Closes the connection; the reader then reports the loss.
+    pub fn disconnect(&mut self) {
+        if let Some(wire) = self.wire.take() {
+            let _ = wire.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// The connection is gone.
+    pub fn lost(&mut self, facts: &Facts, reason: &str) {
+        self.wire = None;
+        self.token = None;
+        self.reading = false;
+        self.wants_login = false;
+        self.beat_sent = None;
+        if let Some(UnderWay::Job { job, .. }) = self.under_way.take() {
+            let name = &job.request.service;
+            let message = format!(
+                "{name}: the connection to the cloud broke ({reason}); it may or may not have taken the record"
+            );
+            job.end(Err(Error::new(Code::Broken, message)));
+        }
+        if self.phase == Phase::Closed {
+            return;
+        }
+        let was_up = self.phase == Phase::Up;
+        let error = self.reason.take().unwrap_or_else(|| Error::new(Code::Offline, reason.to_owned()));
+        facts.log.warn(format_args!("cloud: {}", error.message));
+        let is_refused = error.code == Code::LoginRefused;
+        self.last_error = Some(error);
+        if was_up && !is_refused {
+            // Most losses are over in a second: callers wait for the first new try.
+            self.enter(Phase::Connecting);
+        } else {
+            self.enter(if is_refused { Phase::Refused } else { Phase::Down });
+            let offline = self.offline();
+            self.fail_queued(&offline);
+        }
+    }
+
+    /// Nothing is sent any more.
+    pub fn close(&mut self) {
+        self.enter(Phase::Closed);
+        self.disconnect();
+        if let Some(UnderWay::Job { job, .. }) = self.under_way.take() {
+            job.end(Err(closed()));
+        }
+        self.fail_queued(&closed());
+    }
+
+    fn fail_queued(&mut self, error: &Error) {
+        for job in self.queue.drain(..) {
+            job.unsent(error.clone());
+        }
+    }
+
+    /// For `parklink_status`.
+    pub fn status(&self) -> Members {
+        let since = self.since.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let value = json!({
+            "state": self.phase.name(),
+            "since": since,
+            "last_error": self.last_error.as_ref().map(|error| error.message.clone()),
+            "connections": self.counts.connections,
+            "logins": self.counts.logins,
+            "requests": self.counts.sent,
+            "replies": self.counts.replies,
+            "downlinks": self.counts.downlinks,
+            "echoes": self.counts.echoes,
+            "heartbeats": self.counts.heartbeats,
+            "queued": self.queue.len(),
+        });
+        value.as_object().cloned().unwrap_or_default()
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Code::Closed, "the handle is closed")
+}

@@ -1,0 +1,209 @@
+//! Receiving: whose reply it is, and what a refusal means for the record.
+
+use super::job::{Job, UnderWay};
+use super::send::vary;
+use super::{Facts, Phase, State};
+use crate::error::{Code, Error};
+use crate::link::Members;
+use crate::link::cloud::classify::{self, Kind, as_text};
+use crate::link::cloud::line;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// How often a refused token or rate is tried again within one call.
+const ATTEMPTS: u32 = 3;
+
+/// A reply that comes later than this after its request was given up is not expected any more.
+const LATE: Duration = Duration::from_secs(60);
+
+impl State {
+    /// A message with a text came in; what the caller hands up is returned.
+    pub fn message(&mut self, facts: &Facts, message: Members, now: Instant) -> Option<Members> {
+        self.owed.retain(|(_, since)| now.duration_since(*since) < LATE);
+        if self.is_guards_word_on_answer(&message) {
+            self.reply(facts, message, now);
+            return None;
+        }
+        let expected = match &self.under_way {
+            Some(UnderWay::Job { job, .. }) if !job.is_answer() => Some(&job.expected),
+            _ => None,
+        };
+        let owed = &self.owed;
+        match classify::classify(&message, expected, |name| owed.iter().any(|(owed, _)| owed == name)) {
+            Kind::Login => self.login_reply(facts, &message, now),
+            Kind::Nameless => self.nameless(facts, message, now),
+            Kind::Reply => self.reply(facts, message, now),
+            Kind::Stray => {
+                let name = message.get("service_name").map(as_text).unwrap_or_default();
+                if let Some(at) = self.owed.iter().position(|(owed, _)| *owed == name) {
+                    self.owed.remove(at);
+                    facts.log.warn(format_args!("cloud: the reply to an earlier {name} came too late"));
+                    return None;
+                }
+                return Some(message);
+            }
+            Kind::Echo => {
+                self.counts.echoes += 1;
+                return Some(message);
+            }
+            Kind::Downlink | Kind::Unknown => {
+                self.counts.downlinks += 1;
+                return Some(message);
+            }
+        }
+        None
+    }
+
+    /// The resend guard also looks at answers (nolicence_in_park contains in_park), and refuses under the downlink's name.
+    pub(super) fn is_guards_word_on_answer(&self, message: &Members) -> bool {
+        let Some(UnderWay::Job { job, .. }) = &self.under_way else { return false };
+        job.is_answer()
+            && message.get("service_name").and_then(Value::as_str) == Some(job.request.service.as_str())
+            && is_already_handled(message)
+    }
+
+    pub(super) fn login_reply(&mut self, facts: &Facts, reply: &Members, now: Instant) {
+        if !matches!(self.under_way, Some(UnderWay::Login { .. })) {
+            facts.log.warn(format_args!("cloud: a login reply that nobody waits for"));
+            return;
+        }
+        self.under_way = None;
+        let token = reply.get("token").map(as_text).filter(|token| !token.is_empty());
+        match token.filter(|_| is_state(reply, "1")) {
+            Some(token) => {
+                facts.log.protect(&token);
+                self.token = Some(token);
+                self.wants_login = false;
+                self.last_login = Some(now);
+                self.last_error = None;
+                self.guard.new_login();
+                self.rate.new_login();
+                self.beat_at = now + facts.heartbeat;
+                self.beat_sent = None;
+                facts.log.info(format_args!("cloud: logged in"));
+                self.enter(Phase::Up);
+                self.pump(facts, now);
+            }
+            None => {
+                let reason = errmsg(reply);
+                self.reason = Some(Error::new(
+                    Code::LoginRefused,
+                    format!("the cloud refused the login: {reason}; check park_id, ckey (or ukey) and cloud_addr"),
+                ));
+                self.disconnect();
+            }
+        }
+    }
+
+    pub(super) fn nameless(&mut self, facts: &Facts, reply: Members, now: Instant) {
+        match self.under_way {
+            Some(UnderWay::Login { .. }) => self.login_reply(facts, &reply, now),
+            Some(UnderWay::Job { .. }) => self.reply(facts, reply, now),
+            None => facts.log.warn(format_args!("cloud: a reply that belongs to nothing: {}", errmsg(&reply))),
+        }
+    }
+
+    /// The reply to the job under way.
+    pub(super) fn reply(&mut self, facts: &Facts, reply: Members, now: Instant) {
+        let Some(UnderWay::Job { job, .. }) = self.under_way.take_if(|way| matches!(way, UnderWay::Job { .. })) else {
+            return;
+        };
+        self.rate.answered(now);
+        self.counts.replies += 1;
+        let text = errmsg(&reply);
+        let is_nameless = !reply.contains_key("service_name");
+        if is_nameless && is_token_refusal(&text) {
+            self.refused(facts, *job, &text, now);
+            self.want_login(facts, now);
+        } else if is_nameless && text.contains("request_over_times") {
+            self.rate.refused(now);
+            self.refused(facts, *job, &text, now);
+        } else {
+            job.end(Ok(reply));
+        }
+        self.pump(facts, now);
+    }
+
+    /// The server refused before looking at the record: try again; a guarded one with other bytes, for its signature is
+    /// remembered although nothing was stored.
+    pub(super) fn refused(&mut self, facts: &Facts, mut job: Job, text: &str, now: Instant) {
+        facts.log.warn(format_args!("cloud: {} was not taken: {text}", job.request.service));
+        let is_rate = text.contains("request_over_times");
+        let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
+        if job.is_guarded() {
+            self.guard.refused(&job.signed.sign);
+            match vary(&mut job.request.data, &facts.key) {
+                Ok(signed) => job.signed = signed,
+                Err(error) => return job.end(Err(error)),
+            }
+            let length = line::measure(
+                &job.request.service,
+                self.token.as_deref(),
+                &job.request.data,
+                &job.signed,
+                facts.line_limit,
+            );
+            if let Err(error) = length {
+                return job.end(Err(Error::new(Code::NotStored, format!("{text}; {}", error.message))));
+            }
+            code = Code::NotStored;
+        }
+        let error = Error::new(
+            code,
+            format!("{}: the cloud answered {text} and has not stored the record", job.request.service),
+        );
+        if job.attempts >= ATTEMPTS || job.request.deadline <= now {
+            return job.end(Err(error));
+        }
+        job.refused = Some(error);
+        self.line_up(job, true);
+    }
+
+    /// A wordless answer.
+    pub fn empty(&mut self, facts: &Facts, now: Instant) {
+        let is_answer = match &self.under_way {
+            Some(UnderWay::Job { job, .. }) => job.is_answer(),
+            _ => return,
+        };
+        if !is_answer && self.owed_empty > 0 {
+            self.owed_empty -= 1;
+            return;
+        }
+        let Some(UnderWay::Job { job, .. }) = self.under_way.take() else { return };
+        self.rate.answered(now);
+        self.counts.replies += 1;
+        if is_answer {
+            job.end(Ok(Members::new()));
+        } else {
+            let name = job.request.service.clone();
+            job.end(Err(Error::new(
+                Code::Refused,
+                format!("{name}: the cloud does not know this service (empty answer)"),
+            )));
+        }
+        self.pump(facts, now);
+    }
+
+    /// A heartbeat was answered.
+    pub fn beat_answered(&mut self) {
+        self.beat_sent = None;
+    }
+}
+
+/// Whether the server says that it has seen these bytes before: the older server says so with state 1.
+pub fn is_already_handled(reply: &Members) -> bool {
+    let text = errmsg(reply);
+    text.contains("数据已处理过") || text.contains("sign重复")
+}
+
+fn is_state(reply: &Members, state: &str) -> bool {
+    reply.get("state").map(as_text).as_deref() == Some(state)
+}
+
+fn errmsg(reply: &Members) -> String {
+    reply.get("errmsg").map(as_text).unwrap_or_default()
+}
+
+fn is_token_refusal(text: &str) -> bool {
+    text.contains("token无效") || text.contains("车场没有登录") || text.contains("未识别到token")
+}

@@ -1,0 +1,151 @@
+//! Sending: the queue, the login, one request after the other.
+
+use super::job::{Job, UnderWay, expectation};
+use super::{Facts, Phase, State, closed};
+use crate::error::{Code, Error, Result};
+use crate::link::cloud::line::{self, Signed};
+use crate::link::{Members, Request};
+use crossbeam_channel::Sender;
+use serde_json::Value;
+use std::io::Write;
+use std::net::Shutdown;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// An answer to a downlink is answered by an empty frame, or by nothing on some servers; the lane waits no longer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+
+impl State {
+    /// Queues a request. The caller pumps.
+    pub fn queue(&mut self, facts: &Facts, mut request: Request, done: Sender<Result<Members>>) -> Result<()> {
+        match self.phase {
+            Phase::Connecting | Phase::Up => {}
+            Phase::Closed => return Err(closed()),
+            Phase::Down => return Err(self.offline()),
+            Phase::Refused => return Err(self.offline()),
+        }
+        let mut signed = line::signed(&request.data, &facts.key)?;
+        if line::is_guarded(&request.service) && self.guard.must_change(&signed.sign) {
+            signed = vary(&mut request.data, &facts.key)?;
+        }
+        line::measure(&request.service, self.token.as_deref(), &request.data, &signed, facts.line_limit)?;
+        let expected = expectation(&request);
+        self.line_up(Job { request, signed, expected, attempts: 0, refused: None, done }, false);
+        Ok(())
+    }
+
+    /// Puts a job in line: behind those of its kind, or before them when it has been refused for a passing reason.
+    pub(super) fn line_up(&mut self, job: Job, is_again: bool) {
+        let kind = job.request.kind;
+        let at =
+            self.queue.partition_point(|other| other.request.kind < kind || (!is_again && other.request.kind == kind));
+        self.queue.insert(at, job);
+    }
+
+    /// Sends what may be sent now.
+    pub fn pump(&mut self, facts: &Facts, now: Instant) {
+        while self.wire.is_some() && self.under_way.is_none() {
+            if self.wants_login {
+                if self.login_not_before.is_some_and(|at| at > now) {
+                    return;
+                }
+                self.send_login(facts, now);
+            } else if !self.send_next(facts, now) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn send_login(&mut self, facts: &Facts, now: Instant) {
+        let text = line::compose("login", None, &facts.login);
+        facts.log.debug(format_args!("cloud: login"));
+        if self.write(facts, &text) {
+            self.counts.logins += 1;
+            self.under_way = Some(UnderWay::Login { deadline: now + facts.request_patience });
+        }
+    }
+
+    /// Whether something was sent or ended.
+    pub(super) fn send_next(&mut self, facts: &Facts, now: Instant) -> bool {
+        let Some(token) = self.token.clone() else { return false };
+        let Some(job) = self.queue.front() else { return false };
+        if job.request.deadline <= now {
+            if let Some(job) = self.queue.pop_front() {
+                job.unsent(late_in_queue());
+            }
+            return true;
+        }
+        let is_guarded = job.is_guarded();
+        if self.rate.ready_at(is_guarded, now).is_some() {
+            return false;
+        }
+        let order_id = job.order_id();
+        if is_guarded
+            && let Some(order_id) = &order_id
+            && self.guard.needs_login(&job.request.service, order_id, &job.signed.sign)
+        {
+            facts
+                .log
+                .info(format_args!("cloud: order {order_id} has used up this token's two passes, logging in again"));
+            self.want_login(facts, now);
+            return true;
+        }
+        let Some(mut job) = self.queue.pop_front() else { return false };
+        let text = line::compose(&job.request.service, Some(&token), &job.signed);
+        if !self.write(facts, &text) {
+            job.unsent(Error::new(Code::Offline, "the connection to the cloud broke before the record was sent"));
+            return false;
+        }
+        job.attempts += 1;
+        self.counts.sent += 1;
+        self.rate.sent(is_guarded, now);
+        if is_guarded && let Some(order_id) = &order_id {
+            self.guard.sent(&job.request.service, order_id, &job.signed.sign);
+        }
+        let deadline =
+            if job.is_answer() { job.request.deadline.min(now + ANSWER_PATIENCE) } else { job.request.deadline };
+        self.under_way = Some(UnderWay::Job { job: Box::new(job), deadline });
+        true
+    }
+
+    pub(super) fn write(&mut self, facts: &Facts, text: &str) -> bool {
+        let Some(wire) = &mut self.wire else { return false };
+        facts.log.trace(format_args!("cloud > {}", text.trim_end()));
+        match wire.write_all(text.as_bytes()) {
+            Ok(()) => true,
+            Err(error) => {
+                facts.log.warn(format_args!("cloud: writing failed: {error}"));
+                // The reader sees the end and reports the loss.
+                let _ = wire.shutdown(Shutdown::Both);
+                self.wire = None;
+                false
+            }
+        }
+    }
+
+    pub(super) fn want_login(&mut self, facts: &Facts, now: Instant) {
+        if self.wants_login {
+            return;
+        }
+        self.wants_login = true;
+        let Some(last) = self.last_login else { return };
+        if last + Duration::from_secs(60) < now {
+            self.relogin.reset();
+        }
+        // Two programs under one local_id throw each other out: do not race.
+        self.login_not_before = Some(last + self.relogin.pause().max(facts.login_pause));
+    }
+}
+
+/// Adds or changes the member that only makes the bytes other ones, and signs anew.
+pub(super) fn vary(data: &mut Members, key: &str) -> Result<Signed> {
+    let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+    data.insert("random_temp".into(), Value::from(format!("{stamp}")));
+    line::signed(data, key)
+}
+
+pub(super) fn late_in_queue() -> Error {
+    Error::new(
+        Code::RateLimited,
+        "the call's time ran out before its turn came (the cloud takes one request at a time and limits their rate); nothing was sent",
+    )
+}

@@ -1,0 +1,378 @@
+//! The library for Rust: open, upload, call, on_downlink, reply, poll, status, close. The C interface is a thin dress over it.
+
+mod answers;
+mod outcome;
+mod pay_status;
+mod route;
+
+pub use self::outcome::Outcome;
+pub use crate::inbox::{DownlinkHandler, Event, EventKind, LogHandler};
+
+use self::answers::Answers;
+use self::route::Way;
+use crate::catalogue::{self, Direction, Interface, Platform, Side};
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::inbox::{Inbox, Limits};
+use crate::link::cloud::CloudLink;
+use crate::link::{Link, Members, RequestKind};
+use crate::log::{Level, Log};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long after opening downlinks wait for the software to register its callback.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// An open connection to the platforms of one lot.
+pub struct Sdk {
+    config: Config,
+    log: Arc<Log>,
+    inbox: Arc<Inbox>,
+    links: Arc<Vec<Box<dyn Link>>>,
+    answers: Answers,
+    validation: Validation,
+    is_closed: AtomicBool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Validation {
+    Strict,
+    Warn,
+    Off,
+}
+
+impl std::fmt::Debug for Sdk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sdk").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Sdk {
+    /// Starts the links; they connect by themselves, this does not wait for them.
+    pub fn open(config: Config) -> Result<Sdk> {
+        let log = Arc::new(open_log(&config)?);
+        let limits = Limits {
+            queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
+            keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
+            grace: GRACE,
+        };
+        let inbox = Inbox::open(limits, log.clone())?;
+        let links = open_links(&config, &log, &inbox).inspect_err(|_| {
+            inbox.close(Duration::ZERO);
+        })?;
+        let links = Arc::new(links);
+        let answers = Answers::start(&links, &log)?;
+        inbox.set_outlet(Some(answers.outlet()));
+        let validation = match config.word("validation") {
+            "off" => Validation::Off,
+            "warn" => Validation::Warn,
+            _ => Validation::Strict,
+        };
+        for name in &config.unknown {
+            log.warn(format_args!("the init member {name} is not known and has no effect"));
+        }
+        Ok(Sdk { config, log, inbox, links, answers, validation, is_closed: AtomicBool::new(false) })
+    }
+
+    /// The configuration it was opened with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Uploads a record by its service_name to every platform that takes it, and waits for the answer. A record under
+    /// the name of a downlink is the answer to that downlink.
+    pub fn upload(&self, json: &str) -> Outcome {
+        self.parse(json).and_then(|members| self.upload_members(members)).unwrap_or_else(Outcome::from)
+    }
+
+    /// The same with the service_name fixed: `in_park`, `out_park`, `etc_pay`, `pay_status`.
+    pub fn upload_as(&self, service: &str, json: &str) -> Outcome {
+        let named = self.parse(json).map(|mut members| {
+            members.insert("service_name".into(), Value::from(service));
+            members
+        });
+        named.and_then(|members| self.upload_members(members)).unwrap_or_else(Outcome::from)
+    }
+
+    /// Calls one interface by its id in the catalogue, on its own platform only.
+    pub fn call(&self, id: &str, json: &str) -> Outcome {
+        self.parse(json).and_then(|members| self.call_members(id, members)).unwrap_or_else(Outcome::from)
+    }
+
+    fn call_members(&self, id: &str, mut members: Members) -> Result<Outcome> {
+        let interface = catalogue::by_id(id).ok_or_else(|| {
+            Error::new(
+                Code::UnknownInterface,
+                format!("there is no interface \"{id}\"; ids look like cloud.in_park, see docs/interfaces"),
+            )
+        })?;
+        let service = interface.service.ok_or_else(|| title_only(interface))?;
+        members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
+        match interface.direction {
+            Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
+            Direction::Local if service == "pay_status" => self.pay_status(&members),
+            Direction::Downlink => self.upload_members(members),
+            Direction::Local | Direction::Definition => Err(Error::new(
+                Code::Unsupported,
+                format!("{id} ({}) is not a call of the software's", interface.section),
+            )),
+        }
+    }
+
+    fn parse(&self, json: &str) -> Result<Members> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(Error::new(Code::Closed, "the handle is closed"));
+        }
+        let limit = usize::try_from(self.config.number("limits.text_bytes")).unwrap_or(usize::MAX);
+        if json.len() > limit {
+            let message = format!("the text has {} bytes, at most {limit} are taken (limits.text_bytes)", json.len());
+            return Err(Error::new(Code::TooLarge, message));
+        }
+        match serde_json::from_str(json) {
+            Ok(Value::Object(members)) => Ok(members),
+            Ok(_) => Err(Error::new(Code::Json, "the text must be a JSON object, as {\"service_name\":\"…\"}")),
+            Err(error) => Err(Error::new(Code::Json, format!("the text is not JSON: {error}"))),
+        }
+    }
+
+    fn upload_members(&self, members: Members) -> Result<Outcome> {
+        let Some(service) = members.get("service_name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
+            return Err(Error::new(Code::UnknownInterface, "\"service_name\" is missing: it says what the record is"));
+        };
+        if service == "pay_status" {
+            return self.pay_status(&members);
+        }
+        let target = members.get("data_target").and_then(Value::as_str);
+        let candidates = catalogue::route(service, target, &members);
+        let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some());
+        if !is_uplink && let Some(event) = self.inbox.find_open(service, &members) {
+            return self.answer(event, members);
+        }
+        if !is_uplink && let Some(interface) = self.downlink(service, &members) {
+            return self.late_answer(interface, members);
+        }
+        let ways = self.ways(service, target, &candidates)?;
+        self.send(&ways, &members)
+    }
+
+    fn downlink(&self, service: &str, members: &Members) -> Option<&'static Interface> {
+        // The outer name of relayed answers is told by what is inside.
+        let inner = members.get("data").and_then(|data| data.get("service_name")).and_then(Value::as_str);
+        let service = if service == "parkInfo" { inner? } else { service };
+        catalogue::downlink(Platform::Cloud, service, members)
+    }
+
+    /// Sends to each platform, waits for all.
+    fn send(&self, ways: &[Way<'_>], members: &Members) -> Result<Outcome> {
+        for way in ways {
+            self.check(way.interface, members, Side::Request)?;
+        }
+        let begun: Vec<_> = ways
+            .iter()
+            .map(|way| {
+                let request = way.request(members, self.deadline(way.link.platform()), RequestKind::Live);
+                (way, way.link.begin(request))
+            })
+            .collect();
+        let outcomes = begun.into_iter().map(|(way, begun)| {
+            let service = way.service();
+            let outcome = match begun.and_then(|pending| pending()) {
+                Ok(reply) => outcome::of_reply(way.link.platform(), service, reply),
+                Err(error) => Outcome::from(error),
+            };
+            (way.link.platform(), outcome)
+        });
+        Ok(outcome::join(outcomes.collect()))
+    }
+
+    fn deadline(&self, platform: Platform) -> Instant {
+        let key = if platform == Platform::Bolink { "bolink.request_timeout_ms" } else { "cloud.request_timeout_ms" };
+        Instant::now() + self.config.millis(key)
+    }
+
+    /// Holds a message against its table, as the option says.
+    fn check(&self, interface: Option<&'static Interface>, members: &Members, side: Side) -> Result<()> {
+        let Some(interface) = interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
+        let problems = catalogue::validate(interface, members, side);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+        let what = if side == Side::Reply { "the answer to " } else { "" };
+        let message = format!("{what}{}: {}", interface.id, shown.join("; "));
+        if self.validation == Validation::Warn {
+            self.log.warn(format_args!("{message} (sent all the same: validation is warn)"));
+            return Ok(());
+        }
+        Err(Error::new(Code::Invalid, message))
+    }
+
+    /// Sets or removes the handler; the old one is dropped on the dispatch thread when its last call is over.
+    pub fn on_downlink(&self, handler: Option<DownlinkHandler>) -> Result<()> {
+        self.inbox.set_handler(handler)
+    }
+
+    /// Sets or removes the log handler; dropped like the other.
+    pub fn on_log(&self, handler: Option<LogHandler>) -> Result<()> {
+        self.inbox.set_log_handler(handler)
+    }
+
+    /// Answers a downlink. `json` holds the reply's members; service_name and the members that tie it to the downlink
+    /// are filled in.
+    pub fn reply(&self, event_id: u64, json: &str) -> Result<()> {
+        let members = self.parse(json)?;
+        self.answer(event_id, members).map(|_| ())
+    }
+
+    fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
+        self.inbox.answer(event_id, members, |answer| self.check(answer.interface, &answer.data, Side::Reply))?;
+        Ok(outcome::handed_over())
+    }
+
+    /// An answer to a downlink that is not open (any more): given after a restart, or twice. It goes out as it is.
+    fn late_answer(&self, interface: &'static Interface, members: Members) -> Result<Outcome> {
+        self.check(Some(interface), &members, Side::Reply)?;
+        let platform = members.get("data_target").and_then(Value::as_str).and_then(Platform::from_data_target);
+        let platform = platform.unwrap_or(interface.platform);
+        let way = self.way(platform, Some(interface))?;
+        let service = members.get("service_name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut data = members;
+        if let Some(target) = interface.platform.data_target() {
+            data.entry("data_target").or_insert_with(|| Value::from(target));
+        }
+        self.log.info(format_args!(
+            "{}: an answer to {service} that no open downlink asked for",
+            way.link.platform().name()
+        ));
+        self.answers.outlet()(crate::inbox::Answer {
+            platform: way.link.platform(),
+            interface: Some(interface),
+            service,
+            data,
+        });
+        Ok(outcome::handed_over())
+    }
+
+    /// Waits for the next downlink when no handler is set.
+    pub fn poll(&self, timeout: Duration) -> Result<Event> {
+        self.inbox.poll(timeout)
+    }
+
+    /// Everything a field engineer asks for.
+    pub fn status(&self) -> Members {
+        let links: Members =
+            self.links.iter().map(|link| (link.platform().name().to_owned(), Value::Object(link.status()))).collect();
+        let (waiting, unanswered) = self.inbox.depth();
+        let status = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "park_id": self.config.text("park_id"),
+            "local_id": self.config.text("local_id"),
+            "net_status": u8::from(self.is_payment_up()),
+            "links": links,
+            "events": {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
+        });
+        status.as_object().cloned().unwrap_or_default()
+    }
+
+    /// Waits until every link is up or one has failed, at most `timeout`; the error tells which and why.
+    pub fn wait_ready(&self, timeout: Duration) -> Result<()> {
+        if self.inbox.is_in_callback() {
+            return Err(Error::new(Code::InCallback, "wait_ready would hold up the callbacks"));
+        }
+        let deadline = Instant::now() + timeout;
+        loop {
+            if self.is_closed.load(Ordering::Acquire) {
+                return Err(Error::new(Code::Closed, "the handle is closed"));
+            }
+            let is_late = Instant::now() >= deadline;
+            let waiting: Vec<_> = self.links.iter().filter(|link| !link.is_up()).collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            for link in waiting {
+                let status = link.status();
+                let state = status.get("state").and_then(Value::as_str).unwrap_or_default();
+                if is_late || matches!(state, "down" | "refused") {
+                    let reason = status.get("last_error").and_then(Value::as_str).unwrap_or("still connecting");
+                    let code = if state == "refused" { Code::LoginRefused } else { Code::Offline };
+                    return Err(Error::new(code, format!("{}: {reason}", link.platform().name())));
+                }
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether this is the dispatch thread, in a callback.
+    pub fn is_in_callback(&self) -> bool {
+        self.inbox.is_in_callback()
+    }
+
+    /// Ends everything: wakes every sleeper, joins every thread, drops every handler. Answers that are on their way get
+    /// up to `timeout` to arrive. Tells how many downlinks stay unanswered or answers unsent. From inside a callback it
+    /// is refused. A callback that does not return within `timeout` is left behind: its thread ends, and drops the
+    /// handlers, when it returns.
+    pub fn close(&self, timeout: Duration) -> Result<u64> {
+        if self.inbox.is_in_callback() {
+            return Err(Error::new(Code::InCallback, "close would wait for the callback that it is called from"));
+        }
+        if self.is_closed.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(Code::Closed, "the handle is closed already"));
+        }
+        let deadline = Instant::now() + timeout;
+        self.answers.drain(deadline);
+        for link in self.links.iter() {
+            link.shut();
+        }
+        let unsent = self.answers.stop();
+        self.inbox.set_outlet(None);
+        self.log.set_tap(None);
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
+        let (unanswered, has_ended) = self.inbox.close(left);
+        if !has_ended {
+            return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
+        }
+        Ok(unanswered + unsent)
+    }
+}
+
+impl Drop for Sdk {
+    fn drop(&mut self) {
+        // Closed already, most often; the result tells nothing more then.
+        let _ = self.close(Duration::ZERO);
+    }
+}
+
+fn open_log(config: &Config) -> Result<Log> {
+    let level = Level::parse(config.word("log.level")).unwrap_or(Level::Info);
+    let mut log = Log::new(level);
+    if config.flag("log_show") {
+        let beside = || std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("logs")));
+        let dir = config.text("log.dir").map(PathBuf::from).or_else(beside).unwrap_or_else(|| PathBuf::from("logs"));
+        let files = u32::try_from(config.number("log.files")).unwrap_or(1);
+        log = log.with_folder(&dir, config.number("log.max_bytes").unsigned_abs(), files)?;
+    }
+    for secret in config.secrets() {
+        log.protect(&secret);
+    }
+    Ok(log)
+}
+
+fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec<Box<dyn Link>>> {
+    let mut links: Vec<Box<dyn Link>> = Vec::new();
+    if config.text("cloud_addr").is_some() {
+        links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
+    }
+    Ok(links)
+}
+
+fn title_only(interface: &Interface) -> Error {
+    let message = format!(
+        "{} ({} {}): the platform's document is known by its title only, so its name and members are not; nothing was sent",
+        interface.id, interface.section, interface.title_zh
+    );
+    Error::new(Code::Unsupported, message)
+}

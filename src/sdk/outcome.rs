@@ -1,0 +1,85 @@
+//! What a platform's reply means.
+
+use crate::catalogue::Platform;
+use crate::error::{Code, Error};
+use crate::link::{Members, cloud};
+use serde_json::{Value, json};
+
+/// What came of an upload or call.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The platform's reply; there when it replied, a refusal included.
+    pub reply: Option<Members>,
+    /// Why it is not a success.
+    pub error: Option<Error>,
+}
+
+impl From<Error> for Outcome {
+    fn from(error: Error) -> Self {
+        Outcome { reply: None, error: Some(error) }
+    }
+}
+
+/// An answer to a downlink was taken over.
+pub fn handed_over() -> Outcome {
+    let reply = json!({"state": 1, "errmsg": ""});
+    Outcome { reply: reply.as_object().cloned(), error: None }
+}
+
+/// Reads `state`. Without one the reply itself is the answer (query_order).
+pub fn of_reply(platform: Platform, service: &str, mut reply: Members) -> Outcome {
+    let text = |name: &str| match reply.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    // Older cloud services tell missing fields in `error`.
+    let why =
+        [text("errmsg"), text("error"), text("message")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
+        // The record was taken the first time; only our knowledge of it was lost.
+        reply.insert("state".into(), Value::from(1));
+        return Outcome { reply: Some(reply), error: None };
+    }
+    let error = match text("state").as_str() {
+        "" | "1" => None,
+        "2" => Some(Error::new(
+            Code::Pending,
+            format!("{service}: {} has taken it, the result comes as a downlink", platform.name()),
+        )),
+        state => {
+            let why = if why.is_empty() { "no reason given (of an update or delete: nothing matched)" } else { &why };
+            Some(Error::new(Code::Refused, format!("{service}: {} answered state {state}: {why}", platform.name())))
+        }
+    };
+    Outcome { reply: Some(reply), error }
+}
+
+/// The outcomes of one record on several platforms as one: the platform that takes the money speaks, a failure of the
+/// other is told, and `links` holds each one's own.
+pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
+    if outcomes.len() == 1
+        && let Some((_, outcome)) = outcomes.pop()
+    {
+        return outcome;
+    }
+    let each: Members = outcomes
+        .iter()
+        .map(|(platform, outcome)| {
+            let code = outcome.error.as_ref().map_or("ok", |error| error.code.name());
+            let message = outcome.error.as_ref().map_or("", |error| error.message.as_str());
+            (platform.name().to_owned(), json!({"code": code, "message": message, "reply": outcome.reply}))
+        })
+        .collect();
+    let at = outcomes.iter().position(|(platform, _)| *platform == Platform::Bolink).unwrap_or(0);
+    let (_, mut first) = outcomes.swap_remove(at);
+    let other = outcomes.into_iter().find_map(|(platform, outcome)| outcome.error.map(|error| (platform, error)));
+    if first.error.as_ref().is_none_or(|error| error.code == Code::Pending)
+        && let Some((_, error)) = other
+    {
+        first.error = Some(error);
+    }
+    let mut reply = first.reply.unwrap_or_default();
+    reply.insert("links".into(), Value::Object(each));
+    Outcome { reply: Some(reply), error: first.error }
+}
