@@ -49,13 +49,13 @@ impl App {
                         connection.send(&text);
                     }
                 }
-                After::Downlink { lot, local_id, message, delay } => {
+                After::Downlink { platform, lot, local_id, message, delay } => {
                     let app = self.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(delay).await;
                         let sent = {
                             let mut world = app.world();
-                            downlinks::send(&mut world, &lot, None, local_id.as_deref(), message.clone())
+                            downlinks::send(&mut world, &lot, Some(platform), local_id.as_deref(), message.clone())
                                 .or_else(|_| downlinks::send(&mut world, &lot, None, None, message.clone()))
                         };
                         if let Err(text) = sent {

@@ -124,6 +124,14 @@ pub fn handle(
                 None => refused("未绑定智慧屏", more),
             }
         }
+        "pay_status" => {
+            let plate = member("car_number").unwrap_or_default();
+            let push = world.drivers.balance_push(&plate);
+            let known = i64::from(world.drivers.knows(&plate));
+            let more = json!({"balance": push.get("balance"), "autopay": push.get("autopay"), "is_exist": known,
+                "net_status": 1, "car_number": plate, "order_id": echo("order_id")});
+            ok("", more)
+        }
         "code_url" => {
             let kind = member("type").unwrap_or_default();
             let channel = member("channel_id");
@@ -180,7 +188,7 @@ pub fn handle(
             ok("success", json!({"order_url": url(&page)}))
         }
         "parkInfo" => return park_info(world, lot, data).map(|answer| (answer, Vec::new())),
-        "etc_pay" => return Some(stays::etc(world, lot, local_id, data)),
+        "etc_pay" => return Some(stays::etc(world, platform, lot, local_id, data)),
         "inpark" if platform == Platform::Bolink => {
             return Some(stays::entry(world, &Request { lot, local_id, service, data }));
         }

@@ -10,7 +10,7 @@ use crate::world::{After, Order, World};
 use serde_json::{Value, json};
 
 /// ETC answers as it is set: paid, refused, or pending with a later result.
-pub fn etc(world: &mut World, lot: &str, local_id: &str, data: &Members) -> Answer {
+pub fn etc(world: &mut World, platform: Platform, lot: &str, local_id: &str, data: &Members) -> Answer {
     store(world, lot, "etc_pay", data);
     let answer = world.drivers.etc.clone();
     let paid = |world: &mut World| driver::book(world, lot, data, "etc", "outpay", json::member_fen(data, "total"));
@@ -36,6 +36,7 @@ pub fn etc(world: &mut World, lot: &str, local_id: &str, data: &Members) -> Answ
                 )
             };
             let after = vec![After::Downlink {
+                platform,
                 lot: lot.to_owned(),
                 local_id: Some(local_id.to_owned()),
                 message,
@@ -64,6 +65,7 @@ pub fn entry(world: &mut World, request: &Request) -> Answer {
     let mut after = Vec::new();
     if world.lot(request.lot).is_some_and(|lot| lot.contactless) {
         after.push(After::Downlink {
+            platform: Platform::Bolink,
             lot: request.lot.to_owned(),
             local_id: Some(request.local_id.to_owned()),
             message: world.drivers.balance_push(&plate),
@@ -80,16 +82,17 @@ pub fn exit(world: &mut World, platform: Platform, request: &Request) -> Answer 
     let answer =
         |state: i64, errmsg: &str| reply(request.service, state, errmsg, json!({"order_id": data.get("order_id")}));
     if !matches!(pay_type.as_str(), "wallet" | "sweepcode") {
-        leave(world, platform, request);
+        leave(world, Platform::Bolink, request);
         return (answer(1, ""), Vec::new());
     }
     let after = match driver::charge(world, request.lot, data, &pay_type) {
         None => Vec::new(),
         Some(message) => {
             if message.get("state") == Some(&1.into()) {
-                leave(world, platform, request);
+                leave(world, Platform::Bolink, request);
             }
             vec![After::Downlink {
+                platform,
                 lot: request.lot.to_owned(),
                 local_id: Some(request.local_id.to_owned()),
                 message,
@@ -102,6 +105,6 @@ pub fn exit(world: &mut World, platform: Platform, request: &Request) -> Answer 
 
 /// An exit with an electronic payment that the cloud hands on.
 pub fn relayed_exit(world: &mut World, request: &Request) -> Outcome {
-    let (reply, after) = exit(world, Platform::Bolink, request);
+    let (reply, after) = exit(world, Platform::Cloud, request);
     Outcome { after, ..Outcome::reply(reply, request.data.len()) }
 }

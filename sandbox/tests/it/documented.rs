@@ -133,6 +133,12 @@ fn the_payment_platforms_services_on_both_links() {
     for answer in ask("parkInfo", inner) {
         assert_eq!(answer["data"]["parking_business_count"], 0);
     }
+    let known = json!({"car_number": "京A9", "balance": "28.3"});
+    sandbox.control("/balance", &known);
+    for answer in ask("pay_status", json!({"car_number": "京A9", "order_id": "A1"})) {
+        assert_eq!((&answer["balance"], &answer["autopay"]), (&json!("28.30"), &json!(1)));
+        assert_eq!((&answer["is_exist"], &answer["net_status"]), (&json!(1), &json!(1)));
+    }
     for answer in ask("query_order", json!({"order_id": "A1", "time_temp": 5})) {
         assert_eq!((&answer["time_temp"], &answer["data"][0]["state"]), (&json!(5), &json!(0)));
     }
@@ -183,6 +189,8 @@ fn etc_answers_as_it_is_set() {
 fn an_electronic_exit_over_the_cloud_gets_its_result_there() {
     let sandbox = Sandbox::with(&["--pay-delay", "10"]);
     let mut client = sandbox.client("a");
+    // A session on the other link does not draw it away.
+    let _other = Bolink::log_in(&sandbox, "a");
     let exit = json!({"order_id": "A1", "car_number": "京A1", "in_time": 1, "total": "5", "pay_type": "sweepcode",
         "auth_code": "1", "data_target": "bolink"});
     let answer = client.call("out_park", &exit);
