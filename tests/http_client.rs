@@ -159,7 +159,6 @@ fn what_is_no_answer_is_a_protocol_error() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nok\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\nok",
-        "HTTP/1.1 101 Switching\r\n\r\n",
         "220 smtp.example ESMTP\r\n",
         "{\"state\":1}",
         &endless,

@@ -56,6 +56,7 @@ pub fn run(shared: &Shared) {
             }
             End::Failed(error) => {
                 let pause = if error.code == Code::LoginRefused { refusals.pause() } else { failures.pause() };
+                let pause = error.wait.map_or(pause, |asked| asked.max(pause));
                 shared.log.warn(format_args!("bolink: {error}; next try in {} ms", pause.as_millis()));
                 shared.session.failed(error);
                 pause

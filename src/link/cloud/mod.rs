@@ -180,6 +180,9 @@ impl Inner {
             if begun.elapsed() > STEADY {
                 backoff.reset();
             }
+            if std::mem::take(&mut self.lock().reconnect_now) {
+                continue;
+            }
             let pause = backoff.pause();
             self.facts.log.debug(format_args!("cloud: next try in {} ms", pause.as_millis()));
             if !self.cancel.sleep(pause) {
@@ -259,12 +262,16 @@ impl Inner {
         if text.trim() == "0x12" {
             return self.lock().beat_answered();
         }
+        let parsed = serde_json::from_str(&text);
+        if let Ok(Value::Object(message)) = &parsed
+            && let Some(token) = message.get("token").and_then(Value::as_str)
+        {
+            // Before the text is written to any log.
+            log.protect(token);
+        }
         log.trace(format_args!("cloud < {text}"));
-        let message = match serde_json::from_str(&text) {
-            Ok(Value::Object(message)) => message,
-            _ => {
-                return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
-            }
+        let Ok(Value::Object(message)) = parsed else {
+            return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
         };
         let up = {
             let mut state = self.lock();
