@@ -149,6 +149,21 @@ class Timeouts(CloudCase):
         code, reply = call.wait()
         self.assertEqual(code, parklink.OK, "the answer to another event was taken: %s" % reply)
 
+    def test_a_late_nameless_error_is_nobody_elses(self):
+        """An envelope error for a request that timed out, while an entry is under way: the entry was not refused."""
+        p = self.link()
+        self.cloud.plan("park_log", fault.hold())
+        self.assertEqual(p.try_upload(self.log_record())[0], parklink.TIMEOUT)
+        self.cloud.plan("in_park", fault.hold())
+        data = self.order()
+        call = self.beside(lambda: self.answered(p, lambda: p.try_in_park(data)))
+        self.assertTrue(self.cloud.wait(lambda: len(self.cloud.held) == 2))
+        self.cloud.held.pop(0).conn.send({"state": 0, "errmsg": u"数据格式错误!"})
+        time.sleep(0.1)
+        self.cloud.release(0)
+        code, reply = call.wait()
+        self.assertEqual((code, len(self.stored(data["order_id"]))), (parklink.OK, 1), reply)
+
     def test_a_late_empty_frame_is_nobody_elses(self):
         """The empty frame that follows an answer to a downlink comes too late, while an entry is under way."""
         p = self.polled()
