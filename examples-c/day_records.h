@@ -23,7 +23,7 @@
     "\"operate_type\":1,\"create_time\":1790870000}"
 #define GATE                                                                                                           \
     "{\"service_name\":\"upload_gate\",\"data_target\":\"cloud\",\"channel_id\":\"A1\",\"passname\":\"South\","        \
-    "\"passtype\":0,\"operate_type\":1}"
+    "\"passtype\":0,\"worksite_id\":1,\"operate_type\":1}"
 #define SHIFT_BEGINS                                                                                                   \
     "{\"service_name\":\"work_record\",\"data_target\":\"cloud\",\"uuid\":\"shift_%s\",\"user_id\":\"880099\","        \
     "\"start_time\":1790870000,\"state\":0}"
@@ -63,7 +63,7 @@
 #define SCAN "{\"order_id\":\"A_%s\",\"car_number\":\"" PLATE_A "\"}"
 #define PREPAY "{\"order_id\":\"A_%s\"}"
 #define NO_PLATE "{\"phone\":\"138%s\",\"channel_id\":\"A1\"}"
-#define COUPON "{\"order_id\":\"C_%s\",\"money\":\"2.00\"}"
+#define COUPON "{\"order_id\":\"C_%s\",\"ticket_id\":\"%s\",\"money\":\"2.00\"}"
 #define PRICE "{\"price_id\":\"price_%s\",\"car_type\":\"small\",\"describe\":\"5 yuan an hour\"}"
 #define CARD                                                                                                           \
     "{\"service_name\":\"month_member_sync\",\"data\":{\"card_id\":\"cloud_card_%s\",\"car_number\":\"" PLATE_A "\","  \

@@ -48,7 +48,7 @@ static void upload(const char *what, const char *record, parklink_code expected,
 static void asked(const char *what, const char *path, const char *request, const char *in_answer) {
     char json[1024], answer[4096];
     int status;
-    snprintf(json, sizeof json, request, run);
+    snprintf(json, sizeof json, request, run, run);
     status = sandbox_post(&box, path, json, answer, sizeof answer);
     tell(what, json, answer, status == 200 && strstr(answer, in_answer) != NULL);
 }
