@@ -85,6 +85,22 @@ codes! {
     NotStored = -406, "not_stored", false;
     /// A file or folder of this machine cannot be used.
     Io = -501, "io", true;
+    /// The disk has no room for the record; nothing was acknowledged.
+    DiskFull = -502, "disk_full", true;
+    /// The store's folder or file cannot be written.
+    StoreReadOnly = -503, "store_read_only", false;
+    /// Another process has the store open.
+    StoreLocked = -504, "store_locked", true;
+    /// The store's file is another program's database.
+    StoreForeign = -505, "store_foreign", false;
+    /// The store was written by a newer version of the library.
+    StoreNewer = -506, "store_newer", false;
+    /// The store is damaged; at open it is set aside instead.
+    StoreDamaged = -507, "store_damaged", false;
+    /// The outbox has reached its limit (store.max_records, store.max_bytes).
+    OutboxFull = -508, "outbox_full", true;
+    /// The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket.
+    Queued = -601, "queued", false;
     /// The platform took the record and will tell the outcome later (state 2): wait for the downlink.
     Pending = -602, "pending", false;
     /// No event came in the time given to the poll.

@@ -8,4 +8,5 @@ pub mod inbox;
 pub mod link;
 pub mod log;
 pub mod sdk;
+pub mod store;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use super::table::{self, INTERFACES};
 use super::types::*;
-use super::value::{same_value, text_of};
+use super::value::text_of;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -68,7 +68,11 @@ pub struct Candidate {
 /// Bolink; an unknown service goes where `data_target` says; with neither, or with an unknown `data_target`, nowhere.
 pub fn route(service: &str, data_target: Option<&str>, members: &Members) -> Vec<Candidate> {
     let sdk = [Platform::Cloud, Platform::Bolink, Platform::Screen];
-    let at = |platform| uplink_for(platform, service, members);
+    // `outpark`, the wire's name of an exit, is to the software the payment result that it acknowledges.
+    let own = |entry: &&Interface, platform| {
+        entry.service == Some(service) || service == "parkInfo" || downlink(platform, service, members).is_none()
+    };
+    let at = |platform| uplink_for(platform, service, members).filter(|entry| own(entry, platform));
     match data_target.filter(|target| !target.is_empty()) {
         None => sdk
             .into_iter()
@@ -104,47 +108,6 @@ impl Interface {
             Some(Value::String(text)) => serde_json::from_str(text).map_or(Cow::Borrowed(message), Cow::Owned),
             _ => Cow::Borrowed(message),
         }
-    }
-
-    /// Whether a reply can belong to a request: no member of [`Interface::correlate_by`] that both have differs.
-    pub fn answers(&self, request: &Members, reply: &Members) -> bool {
-        self.correlate_by.iter().all(|name| {
-            let wire_name = self.reply_aliases.iter().find(|(known, _)| known == name).map(|(_, wire)| *wire);
-            let echoed = [Some(*name), wire_name].into_iter().flatten().find(|name| has_value(reply, name));
-            match (has_value(request, name), echoed) {
-                (true, Some(echoed)) => same_value(&request[*name], &reply[echoed]),
-                _ => true,
-            }
-        })
-    }
-
-    /// The members of a well-formed "no" to a downlink: state 0, the text, what ties it to its question, and whatever
-    /// else a refusal must carry.
-    pub fn refusal(&self, request: &Members, errmsg: &str) -> Members {
-        let mut reply = Members::new();
-        let code = self.reply_fields.iter().any(|field| field.path == "code");
-        let nested = self.reply_fields.iter().any(|field| field.path == "data.state");
-        if code {
-            reply.extend([("code".to_owned(), 1.into()), ("message".to_owned(), errmsg.into())]);
-        } else if !nested {
-            reply.extend([("state".to_owned(), 0.into()), ("errmsg".to_owned(), errmsg.into())]);
-        }
-        let always =
-            self.reply_fields.iter().filter(|field| field.required.always()).map(|field| (field.path, field.values));
-        for (path, values) in self.correlate_by.iter().map(|name| (*name, &[][..])).chain(always) {
-            let value = match values {
-                [only] => Some(Value::from(*only)),
-                _ => request.get(path).filter(|value| !value.is_null()).cloned(),
-            };
-            if let Some(value) = value.filter(|_| !reply.contains_key(path)) {
-                reply.insert(path.to_owned(), value);
-            }
-        }
-        if nested {
-            let service = self.service.unwrap_or_default();
-            reply.insert("data".to_owned(), serde_json::json!({"service_name": service, "state": 0, "errmsg": errmsg}));
-        }
-        reply
     }
 
     /// What a downlink is recognised by when it comes again; `None` where every delivery is to be handled.

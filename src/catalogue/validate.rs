@@ -139,6 +139,9 @@ impl Check<'_> {
         if !is_kind(field.kind, value) {
             return self.problem(at, name, Rule::Kind(field.kind), Some(described(value)));
         }
+        if field.values.is_empty() && (field.kind != Kind::String || field.max_len.is_none()) {
+            return;
+        }
         let Some(text) = text_of(value) else { return };
         if !field.values.is_empty() && !field.values.iter().any(|allowed| same_text(allowed, &text)) {
             return self.problem(at, name, Rule::Values(field.values), Some(shortened(&text)));

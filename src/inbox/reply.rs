@@ -1,7 +1,7 @@
 //! The answer to a downlink: what the software says, and what the platform needs beside it to know which it answers.
 
 use super::Open;
-use crate::catalogue::{Interface, Platform, Required, Side, validate};
+use crate::catalogue::{Field, Interface, Platform, Required, Side, validate};
 use crate::error::{Code, Error, Result};
 use crate::link::Members;
 use serde_json::{Value, json};
@@ -55,7 +55,9 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
 fn echoed(interface: Option<&'static Interface>) -> impl Iterator<Item = &'static str> {
     let keys = interface.map_or(&[][..], |interface| interface.correlate_by);
     let fields = interface.map_or(&[][..], |interface| interface.reply_fields);
-    let required = fields.iter().filter(|field| field.required == Required::Yes).map(|field| field.path);
+    // A refusal needs less than a "yes", but what a "yes" repeats is the same.
+    let is_needed = |field: &&Field| field.required == Required::Yes || field.required_if == Some(("state", &["1"]));
+    let required = fields.iter().filter(is_needed).map(|field| field.path);
     keys.iter().copied().chain(required.filter(|path| !matches!(*path, "state" | "errmsg" | "price" | "duration")))
 }
 

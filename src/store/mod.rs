@@ -1,0 +1,163 @@
+//! The store: one SQLite file that holds what must survive a crash, an outage and the switch at the wall: records not yet
+//! delivered, dead letters, downlinks that move money or things. A field engineer can read it with `sqlite3`.
+
+mod events;
+mod file;
+mod records;
+mod writer;
+
+pub use self::events::{NewEvent, StoredEvent, Taken};
+pub use self::records::{Count, Dead, NewRecord, Record, Settled};
+
+use self::file::StoreFile;
+use self::writer::{Job, Writer};
+use crate::error::{Code, Error, Result};
+use crate::log::Log;
+use crossbeam_channel::{Sender, bounded, unbounded};
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// An open store. Cloning shares it.
+pub struct Store {
+    path: PathBuf,
+    jobs: Mutex<Option<Sender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    epoch: Arc<AtomicU64>,
+    since: Instant,
+    seconds: i64,
+    counts: records::Counts,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store of this file. `on_replaced` hears when a damaged one was set aside.
+    pub fn open(path: &Path, log: Arc<Log>, on_replaced: Box<dyn Fn(&str) + Send>) -> Result<Arc<Store>> {
+        let (file, connection) = StoreFile::open(path)?;
+        let of = |error: rusqlite::Error| file::of_sqlite(&error, path);
+        let seconds =
+            connection.query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0)).map_err(of)?;
+        let counts = records::Counts::load(&connection).map_err(of)?;
+        let (sender, jobs) = unbounded();
+        let epoch = Arc::new(AtomicU64::new(0));
+        let since = Instant::now();
+        let writer = Writer { file, connection, jobs, log, epoch: epoch.clone(), since, seconds, on_replaced };
+        let thread = thread::Builder::new()
+            .name("parklink-store".into())
+            .spawn(move || writer.run())
+            .map_err(|error| Error::new(Code::Io, format!("no thread for the store: {error}")))?;
+        Ok(Arc::new(Store {
+            path: path.to_owned(),
+            jobs: Mutex::new(Some(sender)),
+            writer: Mutex::new(Some(thread)),
+            epoch,
+            since,
+            seconds,
+            counts,
+        }))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Running time of the store in seconds, over all its openings; no clock change moves it.
+    pub fn seconds(&self) -> i64 {
+        self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0)
+    }
+
+    /// Puts work into the next commit; `done` hears when it is on disk.
+    pub fn write(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<()> + Send + 'static,
+        done: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        let sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let job = Job { work: Box::new(work), done: Box::new(done) };
+        let refused = match sender {
+            Some(sender) => sender.send(job).err().map(|unsent| unsent.0),
+            None => Some(job),
+        };
+        if let Some(job) = refused {
+            (job.done)(Err(Error::new(Code::Closed, "the store is closed")));
+        }
+    }
+
+    /// Puts work into the next commit and waits until it is on disk; what the last run of `work` made is returned.
+    pub fn write_and_wait<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = bounded(1);
+        let made = Arc::new(Mutex::new(None));
+        let slot = made.clone();
+        self.write(
+            move |connection| {
+                let value = work(connection)?;
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+                Ok(())
+            },
+            move |outcome| {
+                // The waiter cannot have gone: it waits below.
+                let _ = sender.send(outcome);
+            },
+        );
+        let lost = || Error::new(Code::Internal, "the store's writer is gone");
+        receiver.recv().unwrap_or_else(|_| Err(lost()))?;
+        made.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(lost)
+    }
+
+    /// A connection to read with; open a new one when [`Store::epoch`] has changed.
+    pub fn reader(&self) -> Result<Reader> {
+        Ok(Reader { epoch: self.epoch(), connection: file::reader(&self.path)?, path: self.path.clone() })
+    }
+
+    /// Changes when the file was replaced.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Writes what is waiting and ends.
+    pub fn close(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer.filter(|writer| writer.thread().id() != thread::current().id()) {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A reading connection.
+#[derive(Debug)]
+pub struct Reader {
+    /// The store's epoch when it was opened.
+    pub epoch: u64,
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Reader {
+    fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&self.connection).map_err(|error| file::of_sqlite(&error, &self.path))
+    }
+}
+
+/// Milliseconds since 1970 by the machine's clock.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,51 @@
+-- The store of parklink. Times: created and died in milliseconds since 1970 by the machine's clock; seen in seconds of
+-- the store's own running time, which no clock change moves.
+CREATE TABLE record (
+  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  ticket    INTEGER NOT NULL,
+  platform  TEXT NOT NULL,              -- the link that carries it
+  interface TEXT,                       -- the catalogue's id
+  service   TEXT NOT NULL,
+  order_key TEXT,                       -- records with the same key leave in order
+  class     TEXT NOT NULL,
+  data      TEXT NOT NULL,              -- members, as they go into the message's data
+  created   INTEGER NOT NULL,
+  attempts  INTEGER NOT NULL DEFAULT 0,
+  last_error TEXT
+);
+CREATE INDEX record_in_line ON record (platform, id);
+CREATE INDEX record_of_key ON record (platform, order_key, id) WHERE order_key IS NOT NULL;
+CREATE TABLE dead (
+  id        INTEGER PRIMARY KEY,
+  ticket    INTEGER NOT NULL,
+  platform  TEXT NOT NULL,
+  interface TEXT,
+  service   TEXT NOT NULL,
+  order_key TEXT,
+  class     TEXT NOT NULL,
+  data      TEXT NOT NULL,
+  created   INTEGER NOT NULL,
+  attempts  INTEGER NOT NULL,
+  died      INTEGER NOT NULL,
+  code      TEXT NOT NULL,
+  message   TEXT NOT NULL,
+  reply     TEXT
+);
+CREATE TABLE event (
+  id        INTEGER PRIMARY KEY,
+  repeat_key TEXT NOT NULL,             -- what makes a repeated downlink the same one
+  content   TEXT,                       -- the same, where only the content tells
+  platform  TEXT NOT NULL,
+  service   TEXT NOT NULL,
+  message   TEXT NOT NULL,
+  received  INTEGER NOT NULL,
+  seen      INTEGER NOT NULL,
+  answer    TEXT,                       -- what the software answered
+  answered  INTEGER NOT NULL DEFAULT 0, -- 1: answered
+  delivered INTEGER NOT NULL DEFAULT 0  -- 1: the platform has the answer (or needs none)
+);
+CREATE INDEX event_of_key ON event (repeat_key, id);
+CREATE INDEX event_unfinished ON event (id) WHERE delivered = 0;
+CREATE TABLE count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO meta VALUES ('seconds', 0);
