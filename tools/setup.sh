@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `make demo` (no argument) or `make test` (argument: test) need, from the system's own packages only.
-# Installs nothing when nothing is missing; says exactly what to install where it cannot do it itself.
+# Installs what `make demo` (no argument), `make test` (argument: test) or `make lint` (argument: lint) need, from the
+# system's own packages only. Installs nothing when nothing is missing; says exactly what to install where it cannot do it itself.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 need=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")

@@ -34,7 +34,9 @@ pub fn render() -> Vec<(PathBuf, String)> {
         assert!(CAUSES.iter().any(|(cause, _)| *cause == hundred(*code)), "{}: its cause has no title", code.name());
     }
     for (cause, title) in CAUSES {
-        page.push_str(&format!("\n## -{cause}xx: {title}\n\n| number | name | again | meaning |\n| --- | --- | --- | --- |\n"));
+        page.push_str(&format!(
+            "\n## -{cause}xx: {title}\n\n| number | name | again | meaning |\n| --- | --- | --- | --- |\n"
+        ));
         for code in Code::ALL.iter().filter(|code| hundred(**code) == *cause) {
             let again = if code.is_retryable() { "yes" } else { "no" };
             let macro_name = code.name().to_uppercase();
