@@ -70,7 +70,7 @@ def length():
 
 
 def languages():
-    """README.md and README.zh-CN.md have the same headings and code"""
+    """pages in two languages have the same headings and code"""
     return readme.differences()
 
 

@@ -7,7 +7,8 @@ import subprocess
 import ccode
 import sandboxed
 
-NAMES = ["README.md", "README.zh-CN.md"]
+# Each page in English and in Chinese.
+PAIRS = [("README.md", "README.zh-CN.md"), ("docs/getting-started.md", "docs/getting-started.zh-CN.md")]
 
 
 def text(name):
@@ -27,13 +28,14 @@ def headings(markdown):
 
 
 def differences():
-    """What keeps the two READMEs from saying the same."""
-    english, chinese = (text(name) for name in NAMES)
+    """What keeps a page in two languages from saying the same."""
     found = []
-    if headings(english) != headings(chinese):
-        found.append("the headings of %s and %s differ: %s and %s" % (*NAMES, headings(english), headings(chinese)))
-    if blocks(english) != blocks(chinese):
-        found.append("the code blocks of %s and %s differ" % tuple(NAMES))
+    for pair in PAIRS:
+        english, chinese = (text(name) for name in pair)
+        if headings(english) != headings(chinese):
+            found.append("the headings of %s and %s differ: %s and %s" % (*pair, headings(english), headings(chinese)))
+        if blocks(english) != blocks(chinese):
+            found.append("the code blocks of %s and %s differ" % pair)
     return found
 
 

@@ -14,6 +14,8 @@ has cc || packages+=(gcc)
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 has make || packages+=(make)
 has python3 || packages+=(python3)
+# cargo fetches the libraries that this one builds on, over TLS.
+[ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 if [ "$what" = test ]; then
     has c++ || packages+=(g++)
     has valgrind || packages+=(valgrind)
