@@ -31,7 +31,8 @@ test: setup-test ## every test; a few minutes
 test-long: setup-test ## the same with more cases and longer unrest; half an hour
 	@tools/test.py build/dev --long
 
-lint: setup-test ## formatting, warnings, generated files, the rules of the house
+lint: ## formatting, warnings, generated files, the rules of the house
+	@tools/setup.sh lint
 	@tools/lint.py
 
 docs: setup ## write the generated pages and headers anew

@@ -6,13 +6,11 @@
 FOLDER is what tools/stage.sh made. Shows what the programs say, one line a step, and closes with
 "demo: N steps, N ok". Exit status 0 when all were.
 """
-import os
 import re
 import signal
-import subprocess
 import sys
 
-import ccode
+import examples
 import sandboxed
 
 DAYS = [
@@ -24,24 +22,16 @@ CLOSING = re.compile(r"^\w+: (\d+) steps, (\d+) ok$")
 
 def day(folder, name):
     """Steps and good ones of one program, on a sandbox of its own."""
-    program = ccode.compile_one(folder, os.path.join(sandboxed.ROOT, "examples-c", name + ".c"), "c11")
     steps = good = 0
-    with sandboxed.running(folder) as sandbox:
-        child = subprocess.Popen([program], env=sandbox.environment(), cwd=sandbox.scratch, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            for line in child.stdout:
-                line = line.decode("utf-8", "replace").rstrip("\n")
-                closing = CLOSING.match(line)
-                if closing:
-                    steps, good = int(closing.group(1)), int(closing.group(2))
-                else:
-                    print(line, flush=True)
-            code = child.wait(30)
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+    with examples.started(folder, name, "c11") as (child, sandbox):
+        for line in child.stdout:
+            line = line.decode("utf-8", "replace").rstrip("\n")
+            closing = CLOSING.match(line)
+            if closing:
+                steps, good = int(closing.group(1)), int(closing.group(2))
+            else:
+                print(line, flush=True)
+        code = child.wait(30)
         if code != 0 or steps == 0:
             # Something went wrong that no step has told of.
             print("%s ended with status %d; the sandbox's last words:\n%s" % (name, code, sandbox.said()[-2000:]))

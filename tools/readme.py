@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """The README's program, taken out of the README: what stands there is what is compiled and run."""
 import os
 import re

@@ -16,6 +16,9 @@ has make || packages+=(make)
 has python3 || packages+=(python3)
 # cargo fetches the libraries that this one builds on, over TLS.
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
+if [ "$what" = lint ]; then
+    has git || packages+=(git)
+fi
 if [ "$what" = test ]; then
     has c++ || packages+=(g++)
     has valgrind || packages+=(valgrind)
@@ -26,7 +29,12 @@ fi
 needs_rust=false
 "$root/tools/cargo" >/dev/null 2>&1 || needs_rust=true
 
-if [ ${#packages[@]} -eq 0 ] && ! $needs_rust; then
+needs_lint=false
+if [ "$what" = lint ] && ! $needs_rust; then
+    { "$root/tools/cargo" fmt --version && "$root/tools/cargo" clippy --version; } >/dev/null 2>&1 || needs_lint=true
+fi
+
+if [ ${#packages[@]} -eq 0 ] && ! $needs_rust && ! $needs_lint; then
     exit 0
 fi
 
@@ -53,9 +61,9 @@ give_up() {
 echo "setup: asking the system for its list of packages"
 "${sudo[@]}" apt-get update -q >/dev/null || echo "setup: the list could not be renewed, going on with the old one" >&2
 
+rust=""
 if $needs_rust; then
     # cargo, cargo-web (Debian's for browsers, renewed during a release), cargo-1.NN (Ubuntu's): any new enough.
-    rust=""
     for cargo in cargo cargo-web $(apt-cache pkgnames cargo-1 | grep -E '^cargo-1\.[0-9]+$' | sort -rV || true); do
         rustc=${cargo/cargo/rustc}
         version=$(apt-cache policy "$rustc" 2>/dev/null | sed -n 's/^ *Candidate: *//p' | sed 's/[+~-].*//')
@@ -69,6 +77,14 @@ if $needs_rust; then
     [ -n "$rust" ] || give_up "the system's packages hold no Rust $need or newer"
     # shellcheck disable=SC2206
     packages+=($rust)
+fi
+if [ "$what" = lint ] && { $needs_rust || $needs_lint; }; then
+    # The formatter and the linter of the same compiler: they are named after it.
+    cargo=${rust%% *}
+    [ -n "$cargo" ] || cargo=$(dpkg -S "$("$root/tools/cargo" | cut -d ' ' -f 1)" 2>/dev/null | cut -d : -f 1)
+    [ -n "$cargo" ] || give_up "this Rust is not from a package; with rustup: rustup component add rustfmt clippy"
+    flavour=${cargo#cargo}
+    packages+=("rustfmt$flavour" "rust$flavour-clippy")
 fi
 echo "setup: installing ${packages[*]}"
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${packages[@]}" >/dev/null ||

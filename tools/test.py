@@ -10,10 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
+import traceback
 
 import ccode
+import examples
 import readme
 import sandboxed
 import unrest
@@ -83,22 +84,10 @@ def each(tests):
     return passed, failed
 
 
-def run_example(folder, name, language, before=()):
-    """Compiles and runs an example against a sandbox of its own."""
-    program = ccode.compile_one(folder, os.path.join(ROOT, "examples-c", name + ".c"), language)
-    with sandboxed.running(folder) as sandbox:
-        done = subprocess.run(list(before) + [program], env=sandbox.environment(), cwd=sandbox.scratch,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
-        if done.returncode != 0:
-            raise Failed("exit status %d\n%s\n--- the sandbox:\n%s" % (
-                done.returncode, done.stdout.decode("utf-8", "replace"), sandbox.said()[-4000:]))
-
-
-def examples(folder, _):
+def programs(folder, _):
     """Each example in each language, run against the sandbox; the README's program too."""
-    names = sorted(file[:-2] for file in os.listdir(os.path.join(ROOT, "examples-c")) if file.endswith(".c"))
-    tests = [("%s as %s" % (name, language), lambda name=name, language=language: run_example(folder, name, language))
-             for name in names for language in ccode.LANGUAGES]
+    tests = [("%s as %s" % (name, language), lambda name=name, language=language: examples.run(folder, name, language))
+             for name in examples.names() for language in ccode.LANGUAGES]
     tests += [("README's program as " + language, lambda language=language: readme.run(folder, language))
               for language in ccode.LANGUAGES]
     return each(tests)
@@ -112,15 +101,14 @@ def troubled(folder, seconds, with_valgrind):
 
 def memory(folder, long):
     """Nothing lost and nothing read or written where it must not be: the lot's day, broken connections, refusals."""
-    names = sorted(file[:-2] for file in os.listdir(os.path.join(ROOT, "examples-c")) if file.endswith(".c"))
-    tests = [("valgrind: " + name, lambda name=name: run_example(folder, name, "c11", ccode.VALGRIND))
-             for name in names]
+    tests = [("valgrind: " + name, lambda name=name: examples.run(folder, name, "c11", ccode.VALGRIND))
+             for name in examples.names()]
     tests.append(("valgrind: unrest", lambda: troubled(folder, 300 if long else 15, True)))
     tests.append(("unrest", lambda: troubled(folder, 900 if long else 10, False)))
     return each(tests)
 
 
-STEPS = [("rust", rust), ("examples", examples), ("memory", memory), ("peers", peers)]
+STEPS = [("rust", rust), ("programs", programs), ("memory", memory), ("peers", peers)]
 
 
 def main():
@@ -141,7 +129,12 @@ def main():
             continue
         begun = time.monotonic()
         print("== %s: %s" % (name, step.__doc__.splitlines()[0]), flush=True)
-        good, bad = step(folder, long)
+        try:
+            good, bad = step(folder, long)
+        except Exception:
+            # A step that cannot be run has not passed.
+            traceback.print_exc()
+            good, bad = 0, 1
         passed, failed = passed + good, failed + bad
         print("== %s: %d passed, %d failed, %.0f s" % (name, good, bad, time.monotonic() - begun), flush=True)
     print("%d passed, %d failed" % (passed, failed))

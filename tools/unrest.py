@@ -6,7 +6,6 @@
 FOLDER is what tools/stage.sh made. Seconds for a check, hours for a soak.
 """
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -34,15 +33,13 @@ FAULTS = [
 MESSAGE = {"service_name": "lock_car", "order_id": "U1", "is_locked": 1, "lock_key": "1"}
 
 
+QUICK = {"retry_first_ms": 50, "retry_longest_ms": 400, "request_timeout_ms": 700, "connect_timeout_ms": 2000}
+
+
 def config(sandbox):
-    host, port = sandbox.cloud.rsplit(":", 1)
-    quick = {"retry_first_ms": 50, "retry_longest_ms": 400, "request_timeout_ms": 700, "connect_timeout_ms": 2000}
-    return json.dumps({
-        "park_id": "21782", "ckey": "WERRTTTTYY", "union_id": "200208", "ukey": "8403A41ED5EF20BC",
-        "local_id": "unrest", "cloud_addr": host, "cport": int(port), "bolink_addr": sandbox.bolink + "/bpd",
-        "cloud": dict(quick, heartbeat_s=1, heartbeat_timeout_ms=500, login_pause_ms=100), "bolink": quick,
-        "http": {"proxy": ""},
-    })
+    """Everything in short time."""
+    cloud = dict(QUICK, heartbeat_s=1, heartbeat_timeout_ms=500, login_pause_ms=100)
+    return sandbox.config(local_id="unrest", cloud=cloud, bolink=QUICK)
 
 
 def disturb(sandbox, program, seconds):
