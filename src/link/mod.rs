@@ -50,6 +50,12 @@ pub trait Link: Send + Sync {
     /// [`Timeout`](crate::error::Code::Timeout) mean that the platform may have taken it.
     fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>>;
 
+    /// Whether this link could ever send the request: the error tells what is wrong with it.
+    fn check(&self, request: &Request) -> Result<()> {
+        let _ = request;
+        Ok(())
+    }
+
     /// What `parklink_status` tells of this link: `state` (`up`, `connecting`, `down`, `refused`, `closed`), `since`
     /// (unix seconds), `last_error`, counters.
     fn status(&self) -> Members;

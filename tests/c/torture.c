@@ -292,7 +292,8 @@ static void logging(void) {
     lines.destroy = on_destroy;
     lines.on_log = on_log;
     EXPECT(PARKLINK_OK, parklink_on_log(handle, &lines));
-    wait_for(&calls, 3);
+    /* More than the log-in has: downlinks are logged too, while they are taken in. */
+    wait_for(&calls, 30);
     EXPECT(PARKLINK_OK, parklink_close(handle, 5000, NULL));
     CHECK(counted(&destroyed) == 1);
 }
@@ -356,7 +357,7 @@ static void close_during_a_callback(void) {
 /* A callback that outlasts the patience of close: close gives up on it, destroy comes when it has ended. */
 static void a_callback_that_blocks(void) {
     parklink_t *handle = open_online();
-    long pause = 1500;
+    long pause = 600;
     parklink_downlink_callbacks made = callbacks(on_slow, &pause);
     const char *record = "{\"service_name\":\"park_log\",\"data_target\":\"cloud\",\"log_id\":\"1\",\"content\":\"c\","
                          "\"user_id\":\"u\",\"operate_user\":\"u\",\"operate_time\":1490875218,\"type\":1,\"remark\":\"r\"}";
