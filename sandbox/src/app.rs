@@ -1,5 +1,6 @@
 //! What all tasks share.
 
+use crate::json::{self, Members};
 use crate::world::{After, World};
 use crate::{downlinks, log};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,20 @@ impl App {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nobody was there to take this message: tries again in the documented steps. What was sent is not sent again.
+    pub fn send_again(self: &Arc<Self>, lot: String, message: Members) {
+        let app = self.clone();
+        tokio::spawn(async move {
+            let service = json::text(&message, "service_name").unwrap_or_default();
+            for pause in downlinks::resends(&service) {
+                tokio::time::sleep(Duration::from_secs(*pause)).await;
+                if downlinks::send(&mut app.world(), &lot, None, None, message.clone()).is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+
     /// Does what follows an answer.
     pub fn after(self: &Arc<Self>, after: Vec<After>) {
         for next in after {
@@ -34,15 +49,18 @@ impl App {
                         connection.send(&text);
                     }
                 }
-                After::Downlink { lot, local_id, message, delay } => {
+                After::Downlink { platform, lot, local_id, message, delay } => {
                     let app = self.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(delay).await;
-                        let mut world = app.world();
-                        let sent = downlinks::send(&mut world, &lot, None, local_id.as_deref(), message.clone())
-                            .or_else(|_| downlinks::send(&mut world, &lot, None, None, message));
+                        let sent = {
+                            let mut world = app.world();
+                            downlinks::send(&mut world, &lot, Some(platform), local_id.as_deref(), message.clone())
+                                .or_else(|_| downlinks::send(&mut world, &lot, None, None, message.clone()))
+                        };
                         if let Err(text) = sent {
                             log::event("sandbox", || format!("a message for {lot} could not be sent: {text}"));
+                            app.send_again(lot, message);
                         }
                     });
                 }

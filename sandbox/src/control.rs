@@ -2,12 +2,12 @@
 
 use crate::app::App;
 use crate::cloud::sync;
-use crate::driver::{self, Electronic, EtcAnswer, Quote, Scan};
+use crate::driver::{Electronic, EtcAnswer};
 use crate::faults::{KINDS, Platform};
 use crate::json::{self, Members};
 use crate::lots;
 use crate::world::World;
-use crate::{bolink, clock, downlinks};
+use crate::{acts, clock, downlinks, http};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -19,14 +19,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-type Parameters = Query<HashMap<String, String>>;
+/// The part of a request's address after the question mark.
+pub type Parameters = Query<HashMap<String, String>>;
 /// What went wrong, for the caller.
-type Refusal = (StatusCode, String);
+pub type Refusal = (StatusCode, String);
 
 /// What `GET /` says: how to ask, what it does.
 const PAGES: &[(&str, &str)] = &[
     ("GET /", "this"),
-    ("GET /state", "everything: counts, orders, records, downlinks with their answers, queue, payments, faults"),
+    (
+        "GET /state[?parts=cloud,bolink,…]",
+        "everything, or these parts: counts, orders, records, downlinks with their answers, queue, payments, faults",
+    ),
     (
         "POST /downlink[?wait_ms=N|wait=1]",
         "{park_id?, link?: cloud|bolink, local_id?, message: {service_name, …}}: send a message; with wait the answer",
@@ -57,31 +61,31 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/state", get(state))
         .route("/downlink", post(downlink))
         .route("/sync/run", post(sync_run))
-        .route("/driver/{action}", post(act))
+        .route("/driver/{action}", post(acts::act))
         .route("/faults", post(fault).delete(clear_faults))
         .route("/{setting}", post(set))
         .with_state(app)
 }
 
-fn reply(result: Result<Value, Refusal>) -> Response {
+pub fn reply(result: Result<Value, Refusal>) -> Response {
     match result {
-        Ok(value) => bolink::answer(StatusCode::OK, value.to_string()),
-        Err((status, text)) => bolink::answer(status, json!({"error": text}).to_string()),
+        Ok(value) => http::answer(StatusCode::OK, value.to_string()),
+        Err((status, text)) => http::answer(status, json!({"error": text}).to_string()),
     }
 }
 
-fn bad(text: impl Into<String>) -> Refusal {
+pub fn bad(text: impl Into<String>) -> Refusal {
     (StatusCode::BAD_REQUEST, text.into())
 }
 
-fn members(body: &Bytes) -> Result<Members, Refusal> {
+pub fn members(body: &Bytes) -> Result<Members, Refusal> {
     if body.is_empty() {
         return Ok(Members::new());
     }
     serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))
 }
 
-fn lot_of(world: &World, request: &Members) -> Result<String, Refusal> {
+pub fn lot_of(world: &World, request: &Members) -> Result<String, Refusal> {
     match json::filled(request, "park_id") {
         Some(lot) if world.lot(&lot).is_some() => Ok(lot),
         Some(lot) => Err(bad(format!("park_id: the sandbox has no lot `{lot}`"))),
@@ -89,7 +93,7 @@ fn lot_of(world: &World, request: &Members) -> Result<String, Refusal> {
     }
 }
 
-fn need(request: &Members, name: &str) -> Result<String, Refusal> {
+pub fn need(request: &Members, name: &str) -> Result<String, Refusal> {
     json::filled(request, name).ok_or_else(|| bad(format!("{name}: missing")))
 }
 
@@ -102,12 +106,16 @@ async fn help() -> Response {
     reply(Ok(value))
 }
 
-async fn state(State(app): State<Arc<App>>) -> Response {
-    reply(Ok(app.world().shown()))
+async fn state(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
+    let mut state = app.world().shown();
+    if let (Some(parts), Value::Object(members)) = (parameters.get("parts"), &mut state) {
+        members.retain(|name, _| parts.split(',').any(|part| part == name));
+    }
+    reply(Ok(state))
 }
 
 /// How long to wait for the answer: the documented time with `wait=1`, or so many milliseconds.
-fn patience(parameters: &HashMap<String, String>, service: &str) -> Result<Option<Duration>, Refusal> {
+pub fn patience(parameters: &HashMap<String, String>, service: &str) -> Result<Option<Duration>, Refusal> {
     if let Some(text) = parameters.get("wait_ms") {
         let millis: u64 = text.parse().map_err(|_| bad(format!("wait_ms: `{text}` is no number")))?;
         return Ok((millis > 0).then(|| Duration::from_millis(millis)));
@@ -137,7 +145,7 @@ async fn send_downlink(app: &Arc<App>, parameters: &HashMap<String, String>, bod
 }
 
 /// Sends a message and, if asked to, waits for the answer.
-async fn ask(
+pub async fn ask(
     app: &Arc<App>,
     lot: &str,
     link: Option<Platform>,
@@ -145,6 +153,7 @@ async fn ask(
     message: Members,
     wait: Option<Duration>,
 ) -> Result<Value, Refusal> {
+    let question = json::text(&message, "service_name").unwrap_or_default();
     let sent = downlinks::send(&mut app.world(), lot, link, local_id, message);
     let id = match sent {
         Ok(id) => id,
@@ -152,7 +161,33 @@ async fn ask(
     };
     let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
     let answer = answer_to(app, id, wait).await;
-    Ok(json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer}))
+    let mut result = json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer});
+    if question == "query_prodprice"
+        && let Some(answer) = &answer
+        && json::whole(answer, "state") == Ok(Some(0))
+    {
+        result["shown"] = shown_errmsg(&json::text(answer, "errmsg").unwrap_or_default()).into();
+    }
+    Ok(result)
+}
+
+/// What the page makes of a refused card price: the text up to the first underscore, URL-decoded.
+fn shown_errmsg(text: &str) -> String {
+    let cut = text.split('_').next().unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut rest = cut.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let (byte, length) = match (first, code) {
+            (b'%', Some(code)) => (code, 3),
+            (b'+', _) => (b' ', 1),
+            _ => (*first, 1),
+        };
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn answer_to(app: &Arc<App>, id: u64, wait: Duration) -> Option<Members> {
@@ -333,154 +368,4 @@ async fn coupon(app: &Arc<App>, parameters: &HashMap<String, String>, request: &
     };
     let wait = patience(parameters, "deliver_ticket")?;
     ask(app, &lot, None, None, message, wait).await
-}
-
-async fn act(
-    State(app): State<Arc<App>>,
-    Path(action): Path<String>,
-    Query(parameters): Parameters,
-    body: Bytes,
-) -> Response {
-    let request = match members(&body) {
-        Ok(request) => request,
-        Err(refusal) => return reply(Err(refusal)),
-    };
-    let lot = match lot_of(&app.world(), &request) {
-        Ok(lot) => lot,
-        Err(refusal) => return reply(Err(refusal)),
-    };
-    reply(match action.as_str() {
-        "scan" => scan(&app, &lot, &parameters, &request).await,
-        "pay" => pay(&app, &lot, &parameters, &request).await,
-        "enter" => enter(&app, &lot, &parameters, &request).await,
-        "exit-pay" => exit_pay(&app, &lot, &parameters, &request).await,
-        _ => Err((StatusCode::NOT_FOUND, format!("a driver cannot `{action}`; GET / lists what there is"))),
-    })
-}
-
-fn driver_wait(parameters: &HashMap<String, String>, service: &str) -> Result<Option<Duration>, Refusal> {
-    Ok(patience(parameters, service)?.or_else(|| Some(downlinks::patience(service))))
-}
-
-async fn scan(
-    app: &Arc<App>,
-    lot: &str,
-    parameters: &HashMap<String, String>,
-    request: &Members,
-) -> Result<Value, Refusal> {
-    let question = driver::price_question(&app.world(), lot, request);
-    let wait = driver_wait(parameters, "query_price")?;
-    let result = ask(app, lot, None, None, question.clone(), wait).await?;
-    if let Some(answer) = result["answer"].as_object() {
-        let quote = Quote { lot: lot.to_owned(), question, answer: answer.clone() };
-        app.world().drivers.quotes.push(quote);
-    }
-    Ok(result)
-}
-
-/// The quote a payment refers to; without one the request itself stands for it.
-fn quote_for(world: &World, lot: &str, request: &Members) -> Quote {
-    let asked = json::filled(request, "query_order_no");
-    let number = json::filled(request, "order_id");
-    let fits = |quote: &&Quote| {
-        let text = |name: &str| json::text(&quote.answer, name).or_else(|| json::text(&quote.question, name));
-        quote.lot == lot
-            && (asked.is_none() || text("query_order_no") == asked)
-            && (number.is_none() || text("order_id") == number)
-    };
-    let found = world.drivers.quotes.iter().rev().find(fits).cloned();
-    let own = Quote { lot: lot.to_owned(), question: Members::new(), answer: request.clone() };
-    found.unwrap_or(own)
-}
-
-/// What a payment is made for, and how much.
-fn bill(world: &World, lot: &str, quote: &Quote, request: &Members) -> Result<(Members, i64), Refusal> {
-    let price = json::filled(request, "amount").or_else(|| json::filled(&quote.answer, "price"));
-    let price = price.ok_or_else(|| bad("amount: missing, and there is no price answer to go by"))?;
-    let fen = json::fen(&price).ok_or_else(|| bad(format!("amount: `{price}` is no amount in yuan")))?;
-    let mut order = Members::new();
-    for part in [&quote.question, &quote.answer, request] {
-        order.extend(
-            part.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), value.clone())),
-        );
-    }
-    let number = json::filled(&order, "order_id").ok_or_else(|| bad("order_id: missing"))?;
-    if json::filled(&order, "car_number").is_none()
-        && let Some(inside) = world.order(lot, |order| order.text("order_id") == number)
-    {
-        order.insert("car_number".into(), inside.text("car_number").into());
-    }
-    Ok((order, fen))
-}
-
-async fn pay(
-    app: &Arc<App>,
-    lot: &str,
-    parameters: &HashMap<String, String>,
-    request: &Members,
-) -> Result<Value, Refusal> {
-    let message = {
-        let mut world = app.world();
-        let quote = quote_for(&world, lot, request);
-        let (order, fen) = bill(&world, lot, &quote, request)?;
-        let payment = driver::book(&mut world, lot, &order, "scancode", "prepay", fen);
-        driver::prepay_notice(&payment, &quote)
-    };
-    let wait = driver_wait(parameters, "prepay_order")?;
-    let trade = message.get("trade_no").cloned();
-    let mut result = ask(app, lot, None, None, message, wait).await?;
-    result["trade_no"] = trade.unwrap_or_default();
-    Ok(result)
-}
-
-async fn exit_pay(
-    app: &Arc<App>,
-    lot: &str,
-    parameters: &HashMap<String, String>,
-    request: &Members,
-) -> Result<Value, Refusal> {
-    let mut asked = request.clone();
-    asked.entry("pay_scene").or_insert_with(|| 1.into());
-    if !request.contains_key("amount") {
-        let price = scan(app, lot, parameters, &asked).await?;
-        if price["answer"]["state"].as_i64() != Some(1) {
-            return Ok(json!({"paid": false, "price": price}));
-        }
-    }
-    let message = {
-        let mut world = app.world();
-        let quote = quote_for(&world, lot, request);
-        let (order, fen) = bill(&world, lot, &quote, &asked)?;
-        driver::result(driver::book(&mut world, lot, &order, "scancode", "outpay", fen), 1, "支付成功")
-    };
-    let wait = driver_wait(parameters, "outpark")?;
-    let trade = message.get("trade_no").cloned();
-    let mut result = ask(app, lot, None, None, message, wait).await?;
-    result["paid"] = true.into();
-    result["trade_no"] = trade.unwrap_or_default();
-    Ok(result)
-}
-
-async fn enter(
-    app: &Arc<App>,
-    lot: &str,
-    parameters: &HashMap<String, String>,
-    request: &Members,
-) -> Result<Value, Refusal> {
-    let phone = need(request, "phone")?;
-    let channel = need(request, "channel_id")?;
-    // The identity stands for the plate; it belongs to the phone.
-    let hash = parklink::wire::sign::keyed(&phone, lot);
-    let plate = json::filled(request, "car_number").unwrap_or_else(|| hash.chars().take(7).collect());
-    let scan = driver::scan_entry(&mut app.world(), lot, &phone, &plate, &channel);
-    match scan {
-        Scan::Duplicate => Ok(json!({"sent": false, "reason": "the same phone scanned within 10 s"})),
-        Scan::Inside => Ok(json!({"sent": false, "shown": "success", "car_number": plate})),
-        Scan::Ask(message) => {
-            let wait = driver_wait(parameters, "nolicence_in_park")?;
-            let mut result = ask(app, lot, None, None, message, wait).await?;
-            result["car_number"] = plate.into();
-            Ok(result)
-        }
-    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What is known of a downlink.
 struct Kind {
     name: &'static str,
-    /// Members that tie an answer to it; without all of them an answer has no effect.
+    /// Members that tie an answer to it; without them and a state an answer has no effect. None: the usual ones.
     keys: &'static [&'static str],
     /// How long its caller waits.
     wait_ms: u64,
@@ -28,7 +28,7 @@ const KINDS: &[Kind] = &[
     kind("deliver_ticket", &["ticket_id"], 7700, Platform::Cloud),
     kind("operate_liftrod", &["channel_id", "operate"], 3000, Platform::Cloud),
     kind("confirm_order_inform", &["event_id"], 2000, Platform::Cloud),
-    kind("pass_through", &["uuid"], 7000, Platform::Cloud),
+    kind("pass_through", &[], 7000, Platform::Cloud),
     kind("query_price", &[], 5000, Platform::Bolink),
     kind("prepay_order", &["order_id"], 5000, Platform::Bolink),
     kind("nolicence_in_park", &[], 5000, Platform::Bolink),
@@ -79,6 +79,16 @@ fn find(service: &str) -> Option<&'static Kind> {
 /// How long the caller of this downlink waits for the answer.
 pub fn patience(service: &str) -> Duration {
     Duration::from_millis(find(service).map_or(5000, |kind| kind.wait_ms))
+}
+
+/// Pauses in seconds between attempts to send a notice that nobody was there to take.
+pub fn resends(service: &str) -> &'static [u64] {
+    match service {
+        "prepay_order" => &[5, 5, 10, 20, 20, 60, 60, 120, 180, 300, 300, 720],
+        "outpark" => &[3, 3, 3, 5, 5, 5, 10, 10, 30, 30, 30, 60, 60, 60],
+        "monthcard_pay" => &[300, 300, 600, 600, 1800, 1800, 1800, 3600, 3600, 7200, 7200, 14400, 14400, 14400, 14400],
+        _ => &[],
+    }
 }
 
 /// A message that was sent.
@@ -220,7 +230,7 @@ pub fn send(
     let platforms = match platform {
         Some(platform) => vec![platform],
         // Since SDK 4 the cloud relays what the payment platform sends.
-        None if home == Platform::Bolink => vec![Platform::Bolink, Platform::Cloud],
+        None if home == Platform::Bolink && service != "update_balance" => vec![Platform::Bolink, Platform::Cloud],
         None => vec![home],
     };
     let gate = json::filled(&message, "channel_id").or_else(|| json::filled(&message, "out_channel_id"));

@@ -90,6 +90,11 @@ impl Drivers {
         ])
     }
 
+    /// Whether the platform knows the driver.
+    pub fn knows(&self, plate: &str) -> bool {
+        self.wallets.contains_key(plate)
+    }
+
     /// Sets a balance; true when something changed.
     pub fn set_balance(&mut self, plate: &str, fen: i64, autopay: bool) -> bool {
         let before = self.wallets.insert(plate.to_owned(), Wallet { fen, autopay });

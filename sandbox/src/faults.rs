@@ -28,7 +28,7 @@ impl Platform {
 }
 
 /// The kinds of faults, with the platforms that have them.
-pub const KINDS: [(&str, &str); 9] = [
+pub const KINDS: [(&str, &str); 10] = [
     ("delay_ms", "both: answers come `value` milliseconds later"),
     ("drop", "both: requests are handled and not answered (Bolink: the connection closes wordlessly)"),
     ("close", "both: requests are handled, then the connection is closed instead of an answer"),
@@ -36,6 +36,7 @@ pub const KINDS: [(&str, &str); 9] = [
     ("silence", "both: requests are neither handled nor answered"),
     ("reject_login", "both: logins are refused"),
     ("heartbeat_silence", "cloud: heartbeats are not answered"),
+    ("refuse", "cloud: new connections are closed at once"),
     ("split", "cloud: everything is sent in pieces of `value` bytes"),
     ("http_status", "bolink: the answer is this HTTP status and the request is not handled"),
 ];

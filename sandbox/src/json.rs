@@ -82,7 +82,8 @@ pub fn fen(text: &str) -> Option<i64> {
         None => (false, text.trim()),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() || !whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit()) {
+    // Twelve digits leave room for any sum.
+    if !(1..=12).contains(&whole.len()) || !whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit()) {
         return None;
     }
     let mut cents = [0_i64; 3];

@@ -1,13 +1,11 @@
 //! Services the published cloud server does not know but the documents describe, and the payment platform's own,
 //! which reach it over its HTTP link or, since SDK 4, through the cloud. Answered from the sandbox's own state.
 
-use crate::cloud::envelope::Outcome;
-use crate::cloud::services::{Request, enter, leave};
-use crate::driver::EtcAnswer;
+use crate::cloud::services::Request;
 use crate::faults::Platform;
 use crate::json::{self, Members};
 use crate::world::{After, Order, World};
-use crate::{clock, driver};
+use crate::{clock, driver, stays};
 use serde_json::{Value, json};
 
 /// The member that records of a service are counted by.
@@ -21,7 +19,8 @@ pub fn key_of(service: &str) -> Option<&'static str> {
     })
 }
 
-type Answer = (Members, Vec<After>);
+/// An answer and what follows it.
+pub type Answer = (Members, Vec<After>);
 
 /// Answers a request, if the service is known.
 pub fn handle(
@@ -125,6 +124,14 @@ pub fn handle(
                 None => refused("未绑定智慧屏", more),
             }
         }
+        "pay_status" => {
+            let plate = member("car_number").unwrap_or_default();
+            let push = world.drivers.balance_push(&plate);
+            let known = i64::from(world.drivers.knows(&plate));
+            let more = json!({"balance": push.get("balance"), "autopay": push.get("autopay"), "is_exist": known,
+                "net_status": 1, "car_number": plate, "order_id": echo("order_id")});
+            ok("", more)
+        }
         "code_url" => {
             let kind = member("type").unwrap_or_default();
             let channel = member("channel_id");
@@ -181,12 +188,12 @@ pub fn handle(
             ok("success", json!({"order_url": url(&page)}))
         }
         "parkInfo" => return park_info(world, lot, data).map(|answer| (answer, Vec::new())),
-        "etc_pay" => return Some(etc(world, lot, local_id, data)),
+        "etc_pay" => return Some(stays::etc(world, platform, lot, local_id, data)),
         "inpark" if platform == Platform::Bolink => {
-            return Some(bolink_entry(world, &Request { lot, local_id, service, data }));
+            return Some(stays::entry(world, &Request { lot, local_id, service, data }));
         }
         "outpark" if platform == Platform::Bolink => {
-            return Some(exit(world, platform, &Request { lot, local_id, service, data }));
+            return Some(stays::exit(world, platform, &Request { lot, local_id, service, data }));
         }
         _ => return None,
     };
@@ -194,7 +201,7 @@ pub fn handle(
 }
 
 /// The usual answer with further members; null ones are left out.
-fn reply(service: &str, state: i64, errmsg: &str, more: Value) -> Members {
+pub fn reply(service: &str, state: i64, errmsg: &str, more: Value) -> Members {
     let mut answer =
         json::object([("service_name", service.into()), ("state", state.into()), ("errmsg", errmsg.into())]);
     if let Value::Object(more) = more {
@@ -203,7 +210,8 @@ fn reply(service: &str, state: i64, errmsg: &str, more: Value) -> Members {
     answer
 }
 
-fn store(world: &mut World, lot: &str, service: &str, data: &Members) {
+/// Keeps a record under its number.
+pub fn store(world: &mut World, lot: &str, service: &str, data: &Members) {
     let key = key_of(service).and_then(|key| json::text(data, key)).unwrap_or_default();
     world.table(lot, service).insert(key, Value::Object(data.clone()));
 }
@@ -329,101 +337,4 @@ fn park_info(world: &mut World, lot: &str, data: &Members) -> Option<Members> {
         "get_screen_str" => reply("parkInfo", 1, "成功", json!({"screen_str": "一路顺风"})),
         _ => return None,
     })
-}
-
-/// ETC answers as it is set: paid, refused, or pending with a later result.
-fn etc(world: &mut World, lot: &str, local_id: &str, data: &Members) -> Answer {
-    store(world, lot, "etc_pay", data);
-    let answer = world.drivers.etc.clone();
-    let paid = |world: &mut World| driver::book(world, lot, data, "etc", "outpay", json::member_fen(data, "total"));
-    match answer {
-        EtcAnswer::Paid => {
-            let mut payment = paid(world);
-            for name in ["park_id", "pay_scene", "in_time", "remark"] {
-                payment.shift_remove(name);
-            }
-            (reply("etc_pay", 1, "etc扣费成功", Value::Object(payment)), Vec::new())
-        }
-        EtcAnswer::Refused => {
-            (reply("etc_pay", 0, "etc扣费失败", json!({"order_id": data.get("order_id")})), Vec::new())
-        }
-        EtcAnswer::Pending { paid: will_be } => {
-            let message = if will_be {
-                driver::result(paid(world), 1, "支付成功")
-            } else {
-                driver::result(
-                    driver::payment(lot, data, "etc", "outpay", json::member_fen(data, "total")),
-                    0,
-                    "etc扣费失败",
-                )
-            };
-            let after = vec![After::Downlink {
-                lot: lot.to_owned(),
-                local_id: Some(local_id.to_owned()),
-                message,
-                delay: world.pay_delay,
-            }];
-            (reply("etc_pay", 2, "等待异步结果", json!({"order_id": data.get("order_id")})), after)
-        }
-    }
-}
-
-/// An entry on the payment platform.
-fn bolink_entry(world: &mut World, request: &Request) -> Answer {
-    let text = |name: &str| json::filled(request.data, name);
-    let number = text("order_id");
-    let answer = |state: i64, errmsg: &str| {
-        reply(request.service, state, errmsg, json!({"order_id": request.data.get("order_id")}))
-    };
-    let (Some(number), Some(plate)) = (number, text("car_number")) else {
-        return (answer(0, "数据无效"), Vec::new());
-    };
-    let inside = |order: &Order| order.platform == Platform::Bolink && order.open && order.text("order_id") == number;
-    if world.order(request.lot, inside).is_some() {
-        return (answer(0, "该订单已经存在"), Vec::new());
-    }
-    enter(world, Platform::Bolink, request);
-    let mut after = Vec::new();
-    if world.lot(request.lot).is_some_and(|lot| lot.contactless) {
-        after.push(After::Downlink {
-            lot: request.lot.to_owned(),
-            local_id: Some(request.local_id.to_owned()),
-            message: world.drivers.balance_push(&plate),
-            delay: std::time::Duration::ZERO,
-        });
-    }
-    (answer(1, ""), after)
-}
-
-/// An exit on the payment platform: an electronic payment is answered with 2, its result comes later.
-fn exit(world: &mut World, platform: Platform, request: &Request) -> Answer {
-    let data = request.data;
-    let pay_type = json::text(data, "pay_type").unwrap_or_default();
-    let answer =
-        |state: i64, errmsg: &str| reply(request.service, state, errmsg, json!({"order_id": data.get("order_id")}));
-    if !matches!(pay_type.as_str(), "wallet" | "sweepcode") {
-        leave(world, platform, request);
-        return (answer(1, ""), Vec::new());
-    }
-    let after = match driver::charge(world, request.lot, data, &pay_type) {
-        None => Vec::new(),
-        Some(message) => {
-            if message.get("state") == Some(&1.into()) {
-                leave(world, platform, request);
-            }
-            vec![After::Downlink {
-                lot: request.lot.to_owned(),
-                local_id: Some(request.local_id.to_owned()),
-                message,
-                delay: world.pay_delay,
-            }]
-        }
-    };
-    (answer(2, "等待异步结果"), after)
-}
-
-/// An exit with an electronic payment that the cloud hands on.
-pub fn relayed_exit(world: &mut World, request: &Request) -> Outcome {
-    let (reply, after) = exit(world, Platform::Bolink, request);
-    Outcome { after, ..Outcome::reply(reply, request.data.len()) }
 }

@@ -27,6 +27,19 @@ fn write(level: u8, place: &str, text: impl FnOnce() -> String) {
     }
 }
 
+/// A message with its token cut.
+pub fn masked(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(mut members)) => {
+            if let Some(serde_json::Value::String(token)) = members.get_mut("token") {
+                *token = format!("{}…", short(token));
+            }
+            serde_json::Value::Object(members).to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// A token, cut so that it identifies and does not open.
 pub fn short(token: &str) -> String {
     token.chars().take(4).collect()

@@ -1,5 +1,6 @@
 //! parklink-sandbox: the platforms of a parking lot on loopback.
 
+mod acts;
 mod app;
 mod args;
 mod bolink;
@@ -11,11 +12,13 @@ mod downlinks;
 mod driver;
 mod fastjson;
 mod faults;
+mod http;
 mod json;
 mod later;
 mod log;
 mod lots;
 mod pictures;
+mod stays;
 mod world;
 
 use crate::app::App;
@@ -27,7 +30,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args().skip(1)) {
@@ -59,16 +62,15 @@ fn fail(text: &str) -> ExitCode {
 
 async fn serve(args: &Args) -> Result<(), String> {
     let app = App::new(World::new(lots_of(args)?, args.pay_delay), args.poll_hold, args.sync_interval);
-    let listen = async |port: u16| {
+    let listen = |port: u16| {
         let address = SocketAddr::new(args.host, port);
-        let listener =
-            TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let listener = bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let local = listener.local_addr().map_err(|error| error.to_string())?;
         Ok::<_, String>((listener, local))
     };
-    let (cloud, cloud_address) = listen(args.cloud_port).await?;
-    let (bolink, bolink_address) = listen(args.bolink_port).await?;
-    let (control, control_address) = listen(args.control_port).await?;
+    let (cloud, cloud_address) = listen(args.cloud_port)?;
+    let (bolink, bolink_address) = listen(args.bolink_port)?;
+    let (control, control_address) = listen(args.control_port)?;
 
     tokio::spawn(cloud::listener::serve(app.clone(), cloud));
     tokio::spawn(serve_http(bolink, bolink::router(app.clone())));
@@ -107,6 +109,17 @@ fn lots_of(args: &Args) -> Result<Vec<Lot>, String> {
         first.set(name, value)?;
     }
     Ok(lots)
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const SEND_BUFFER: u32 = 128 * 1024;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // What a client leaves unread must not vanish in a large buffer of the system.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(1024)
 }
 
 async fn serve_http(listener: TcpListener, router: Router) {

@@ -1,8 +1,8 @@
 //! Pictures of the cloud, which come by HTTP.
 
 use crate::app::App;
-use crate::bolink::answer;
 use crate::faults::Platform::Cloud;
+use crate::http::answer;
 use crate::json::{self, Members};
 use crate::log;
 use crate::world::World;

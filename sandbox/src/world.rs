@@ -68,8 +68,10 @@ impl Order {
 pub enum After {
     /// Send this text on a cloud connection.
     Send(u64, String),
-    /// Send a downlink through whatever link the lot has.
+    /// Send a downlink: to this client on this platform if it is there, else through whatever link the lot has.
     Downlink {
+        /// Prefer this platform.
+        platform: Platform,
         /// The lot.
         lot: String,
         /// Prefer this client.

@@ -1,8 +1,10 @@
 //! The links: one room a platform, and what they share.
 
 pub mod backoff;
+pub mod bolink;
 pub mod cloud;
 pub mod dial;
+pub mod http;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;

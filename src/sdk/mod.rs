@@ -17,6 +17,7 @@ use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
+use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
 use crate::link::{Link, Members};
 use crate::log::{Level, Log};
@@ -369,6 +370,9 @@ fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec
     let mut links: Vec<Box<dyn Link>> = Vec::new();
     if config.text("cloud_addr").is_some() {
         links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
+    }
+    if config.text("bolink_addr").is_some() {
+        links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
     }
     Ok(links)
 }

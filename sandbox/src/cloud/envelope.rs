@@ -44,15 +44,7 @@ impl Outcome {
         match &self.reply {
             None => "no answer".into(),
             Some(text) if text.is_empty() => "empty frame".into(),
-            Some(text) => match serde_json::from_str::<Members>(text) {
-                Ok(mut members) => {
-                    if let Some(Value::String(token)) = members.get_mut("token") {
-                        *token = format!("{}…", log::short(token));
-                    }
-                    Value::Object(members).to_string()
-                }
-                Err(_) => text.clone(),
-            },
+            Some(text) => log::masked(text),
         }
     }
 }
@@ -160,6 +152,9 @@ fn checked(world: &mut World, connection: u64, wrapper: &Members, service: &str)
         return refuse(world, "未识别到service_name标记");
     }
     let Some(sign) = json::filled(wrapper, "sign") else { return refuse(world, "未识别到sign标记") };
+    if wrapper.get("service_name").is_some_and(Value::is_null) {
+        return Outcome::silent();
+    }
     if service == "login" {
         return match &data {
             Data::Members(members) => login::handle(world, connection, members, &signed, &sign),

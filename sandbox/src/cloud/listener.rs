@@ -32,7 +32,7 @@ pub struct Connection {
 impl Connection {
     /// Sends a message; it is lost when too much is unread.
     pub fn send(&self, text: &str) {
-        log::message("cloud", || format!("#{} -> {text}", self.id));
+        log::message("cloud", || format!("#{} -> {}", self.id, log::masked(text)));
         self.send_bytes(frames::frame(text));
     }
 
@@ -57,6 +57,9 @@ impl Connection {
 pub async fn serve(app: Arc<App>, listener: TcpListener) {
     loop {
         match listener.accept().await {
+            Ok(_) if app.world().faults.hit(Cloud, "refuse", "").is_some() => {
+                app.world().counts.add(Cloud, "connections_refused");
+            }
             Ok((stream, peer)) => {
                 log::event("cloud", || format!("connection from {peer}"));
                 tokio::spawn(connection(app.clone(), stream));

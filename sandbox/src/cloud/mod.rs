@@ -190,3 +190,45 @@ pub fn arrange(members: Members, request_members: usize) -> String {
     }
     Value::Object(pairs.into_iter().collect()).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn row() -> Row {
+        Row {
+            lot: String::new(),
+            local_id: String::new(),
+            token: String::new(),
+            connection: 0,
+            login: 0,
+            beat: 0,
+            receive_cloud: true,
+            accepted: VecDeque::new(),
+        }
+    }
+
+    #[test]
+    fn the_rate_looks_at_the_first_of_the_last_hundred() {
+        let (mut row, start) = (row(), Instant::now());
+        let at = |millis: u64| start + Duration::from_millis(millis);
+        // One every 100 ms: the hundredth comes at 9.9 s.
+        assert!((0..100).all(|n| row.accept(at(n * 100))));
+        assert!(!row.accept(at(10_000)));
+        assert!(!row.accept(at(10_999)));
+        // 11 s after the first one there is room for one, though five were refused.
+        assert!(row.accept(at(11_000)));
+        assert!(!row.accept(at(11_050)));
+        assert!(row.accept(at(11_100)));
+    }
+
+    #[test]
+    fn gates_are_whole_parts_after_the_word_channels() {
+        let local_id = "box1_A9_syncdata_channels_A1_102";
+        for (gate, listed) in [("A1", true), ("102", true), ("10", false), ("2", false), ("A9", false), ("", false)] {
+            assert_eq!(lists_gate(local_id, gate), listed, "{gate}");
+        }
+        assert!(!lists_gate("box1_A1", "A1"));
+    }
+}

@@ -130,7 +130,7 @@ pub fn record_key(service: &str, data: &Members) -> Option<String> {
 pub fn handle(world: &mut World, request: &Request) -> Outcome {
     let Some(service) = find(request.service) else { return other(world, request) };
     if paid_by_bolink(request) {
-        return later::relayed_exit(world, request);
+        return crate::stays::relayed_exit(world, request);
     }
     match carry_out(world, request, service) {
         Ok(Some(reply)) => {
