@@ -21,6 +21,8 @@ const GROUPS: &[(&str, &str)] = &[
     ("cloud", "The link to the parking cloud"),
     ("bolink", "The link to Bolink"),
     ("http", "HTTP"),
+    ("store", "The store"),
+    ("outbox", "Records that wait for their platform"),
     ("events", "What the platforms ask"),
     ("limits", "Limits"),
     ("log", "The log"),
