@@ -7,7 +7,9 @@ STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-O1", "-g"]
 
 # Leaks that count are those nobody points to any more; 9 tells valgrind's own verdict from the program's.
 VALGRIND = ["valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
-            "--error-exitcode=9", "--num-callers=30"]
+            "--error-exitcode=9", "--num-callers=30",
+            # Reading what was inlined where takes longer than most of the programs.
+            "--read-inline-info=no"]
 
 
 def compile_one(folder, source, language):
