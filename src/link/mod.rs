@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod cloud;
 pub mod dial;
+pub mod http;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;

@@ -1,0 +1,219 @@
+//! HTTP for the links that need it: kept connections, a deadline for every call, no thread and no name look-up on a kept
+//! connection, and calls that end at once when they are no longer wanted.
+
+mod connect;
+mod line;
+mod proxy;
+mod tls;
+
+use self::connect::{Dialler, NoLookUp, Shared, Sockets};
+use self::line::NotSent;
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::link::dial::Cancel;
+use crate::log::{Level, Log};
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use ureq::http::header::{self, HeaderValue};
+use ureq::http::{Method, Request, Uri, request};
+use ureq::{Agent, RequestExt};
+
+const USER_AGENT: &str = concat!("parklink/", env!("CARGO_PKG_VERSION"));
+
+/// The longest answer that is taken.
+pub const LONGEST_ANSWER: usize = 16 << 20;
+
+/// A server may close a connection that lies idle; the younger it is, the less likely that it does so just now.
+const LONGEST_IDLE: Duration = Duration::from_secs(15);
+
+/// Where requests go, prepared once.
+#[derive(Debug, Clone)]
+pub struct Target {
+    parts: request::Parts,
+}
+
+impl Target {
+    /// The address, for logs and errors.
+    pub fn uri(&self) -> &Uri {
+        &self.parts.uri
+    }
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The header Retry-After, as it came.
+    pub retry_after: Option<String>,
+}
+
+impl Response {
+    /// The body of a success; an error for every other status.
+    pub fn ok(self) -> Result<Vec<u8>> {
+        if (200..300).contains(&self.status) { Ok(self.body) } else { Err(self.error()) }
+    }
+
+    /// What to tell of a status that is no success.
+    pub fn error(&self) -> Error {
+        let advice = match (self.status, &self.retry_after) {
+            (407, _) => {
+                let text = "the proxy asks for a user and password (HTTP 407), or does not take those in http.proxy";
+                return Error::new(Code::Proxy, text);
+            }
+            (_, Some(after)) => format!("; the server asks to try again after {after}"),
+            (408 | 425 | 429 | 500..=599, None) => "; try again later".to_owned(),
+            (300..=399, None) => "; it points elsewhere and a record is not sent there: correct the address".to_owned(),
+            _ => String::new(),
+        };
+        Error::new(Code::Http, format!("the platform answered HTTP {}{advice}", self.status))
+    }
+}
+
+/// A client with its own pool of connections.
+#[derive(Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+    sockets: Arc<Sockets>,
+    agent: Agent,
+    log: Arc<Log>,
+}
+
+impl Client {
+    /// A client by the options `http.*`; connecting takes at most `connect_timeout`, and ends when `cancel` is thrown.
+    pub fn new(config: &Config, connect_timeout: Duration, log: Arc<Log>, cancel: Arc<Cancel>) -> Result<Client> {
+        let shared = Shared {
+            ways: proxy::Ways::new(config)?,
+            timeout: connect_timeout,
+            cancel,
+            extra: config.text("http.ca_file").map(tls::read_certificates).transpose()?.unwrap_or_default(),
+            tls: once_cell::sync::OnceCell::new(),
+        };
+        Ok(Self::build(Arc::new(shared), log))
+    }
+
+    /// Another client with the same settings, whose connections are its own.
+    pub fn sibling(&self) -> Client {
+        Self::build(self.shared.clone(), self.log.clone())
+    }
+
+    fn build(shared: Arc<Shared>, log: Arc<Log>) -> Client {
+        let sockets = Arc::new(Sockets::default());
+        let config = Agent::config_builder()
+            .proxy(None)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent("")
+            .accept("")
+            .accept_encoding("")
+            .max_idle_age(LONGEST_IDLE)
+            .max_idle_connections_per_host(8)
+            .build();
+        let agent = Agent::with_parts(config, Dialler::new(shared.clone(), sockets.clone()), NoLookUp);
+        Client { shared, sockets, agent, log }
+    }
+
+    /// Prepares an address to post to.
+    pub fn target(&self, url: &str, content_type: &str) -> Result<Target> {
+        let wrong = |why: &str| Error::new(Code::Config, format!("{url}: {why}; expected http(s)://host[:port]/path"));
+        let uri: Uri = url.parse().map_err(|error| wrong(&format!("not a URL ({error})")))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => drop(self.shared.tls()?),
+            _ => return Err(wrong("neither http nor https")),
+        }
+        if uri.host().is_none_or(str::is_empty) {
+            return Err(wrong("it names no host"));
+        }
+        let content_type = HeaderValue::from_str(content_type).map_err(|_| wrong("the content type is no header"))?;
+        let mut request = Request::new(());
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        if let Some(proxy) = self.shared.ways.proxy(&uri).filter(|_| uri.scheme_str() == Some("http")) {
+            headers.extend(proxy::authorization(proxy).map(|value| (header::PROXY_AUTHORIZATION, value)));
+        }
+        *request.uri_mut() = uri;
+        Ok(Target { parts: request.into_parts().0 })
+    }
+
+    /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
+    /// server may have taken it; with every other error it has not.
+    pub fn post(&self, target: &Target, body: &str, deadline: Instant) -> Result<Response> {
+        let started = Instant::now();
+        let mut tries = 0;
+        let outcome = loop {
+            tries += 1;
+            match self.exchange(target, body, deadline) {
+                Err(ureq::Error::Other(error)) if tries < 3 && error.is::<NotSent>() => continue,
+                outcome => break outcome.map_err(|error| self.explain(target, error, started)),
+            }
+        };
+        if self.log.is_on(Level::Debug) {
+            let (uri, took) = (target.uri(), started.elapsed().as_millis());
+            match &outcome {
+                Ok(response) => self.log.debug(format_args!("POST {uri}: HTTP {} in {took} ms", response.status)),
+                Err(error) => self.log.debug(format_args!("POST {uri}: {error} after {took} ms")),
+            }
+        }
+        outcome
+    }
+
+    fn exchange(&self, target: &Target, body: &str, deadline: Instant) -> std::result::Result<Response, ureq::Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let late = Error::new(Code::Offline, "no time was left to send it");
+            return Err(ureq::Error::Other(Box::new(late)));
+        }
+        let request = Request::from_parts(target.parts.clone(), body);
+        let request = request.with_agent(&self.agent).configure().timeout_global(Some(left)).build();
+        let mut response = request.run()?;
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let length = response.body().content_length().unwrap_or(0);
+        let mut answer = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(64 << 10));
+        let limit = LONGEST_ANSWER as u64 + 1;
+        response.body_mut().with_config().limit(u64::MAX).reader().take(limit).read_to_end(&mut answer)?;
+        if answer.len() > LONGEST_ANSWER {
+            return Err(ureq::Error::BodyExceedsLimit(LONGEST_ANSWER as u64));
+        }
+        Ok(Response { status: response.status().as_u16(), body: answer, retry_after })
+    }
+
+    fn explain(&self, target: &Target, error: ureq::Error, started: Instant) -> Error {
+        let host = target.uri().host().unwrap_or_default();
+        if self.shared.cancel.is_cancelled() {
+            return Error::new(Code::Closed, "the handle was closed");
+        }
+        let broken = |why: &dyn std::fmt::Display| {
+            Error::new(Code::Broken, format!("{host}: the connection broke before the answer was complete: {why}"))
+        };
+        match error {
+            ureq::Error::Other(other) => match other.downcast::<Error>() {
+                Ok(known) => *known,
+                Err(other) => Error::new(Code::Offline, format!("{host}: {other}")),
+            },
+            ureq::Error::Timeout(_) => {
+                let took = started.elapsed().as_millis();
+                Error::new(Code::Timeout, format!("{host} did not answer within {took} ms"))
+            }
+            ureq::Error::Io(error) => tls::explain(host, &error).unwrap_or_else(|| broken(&error)),
+            ureq::Error::BodyExceedsLimit(limit) => {
+                Error::new(Code::Protocol, format!("{host} answered more than {limit} bytes"))
+            }
+            ureq::Error::BodyStalled => broken(&"the answer stopped"),
+            error => Error::new(Code::Protocol, format!("{host} answered what is not HTTP: {error}")),
+        }
+    }
+
+    /// Shuts every connection: calls under way end with [`Code::Broken`] (or [`Code::Closed`] when the switch was
+    /// thrown), later ones connect anew.
+    pub fn break_off(&self) {
+        self.sockets.shut();
+    }
+}
