@@ -60,6 +60,7 @@ fn interface(out: &mut String, id: &str, e: &Entry) {
         ("wrapped", flag(e, "wrapped")),
         ("class", variant("Class", text(e, "class").unwrap_or("query"))),
         ("durable", flag(e, "durable")),
+        ("never_late", condition(e.get("never_late"))),
         ("order_by", option(text(e, "order_by"))),
         ("correlate_by", strings(e.get("correlate_by"))),
         ("dedupe_by", strings(e.get("dedupe_by"))),
@@ -88,10 +89,7 @@ fn fields(id: &str, e: &Entry, side: &str) -> String {
             "when" => format!("Required::When({:?})", need(f, "when")),
             other => panic!("{id}: required {other:?}"),
         };
-        let required_if = f
-            .get("required_if")
-            .and_then(Value::as_array)
-            .map_or("None".to_owned(), |pair| format!("Some(({}, {}))", quoted(&pair[0]), strings(Some(&pair[1]))));
+        let required_if = condition(f.get("required_if"));
         let max_len = f.get("max_len").and_then(Value::as_u64).map_or("None".to_owned(), |n| format!("Some({n})"));
         write!(
             out,
@@ -129,6 +127,12 @@ fn index(out: &mut String, entries: &BTreeMap<String, Entry>, name: &str, direct
 
 fn text<'a>(e: &'a Entry, key: &str) -> Option<&'a str> {
     e.get(key).and_then(Value::as_str)
+}
+
+/// A member and the values it has when the condition holds.
+fn condition(pair: Option<&Value>) -> String {
+    let pair = pair.and_then(Value::as_array);
+    pair.map_or("None".to_owned(), |pair| format!("Some(({}, {}))", quoted(&pair[0]), strings(Some(&pair[1]))))
 }
 
 fn need<'a>(e: &'a Entry, key: &str) -> &'a str {

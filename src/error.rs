@@ -1,6 +1,7 @@
 //! The codes, and the error that carries one. A number, once given, is never given again.
 
 use std::fmt;
+use std::time::Duration;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $number:literal, $name:literal, $retry:literal;)*) => {
@@ -116,6 +117,8 @@ pub struct Error {
     pub code: Code,
     /// For people: the field or option at fault, what was expected, what was found.
     pub message: String,
+    /// How long the platform asked to be left alone (`Retry-After`).
+    pub wait: Option<Duration>,
 }
 
 /// What every fallible function here returns.
@@ -124,7 +127,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into() }
+        Error { code, message: message.into(), wait: None }
     }
 }
 

@@ -85,6 +85,22 @@ pub enum Class {
     Command,
     /// It changes the lot's own tables (prices, cards, lists).
     Sync,
+    /// It tells what happened; when there is no room the oldest goes.
+    Log,
+}
+
+impl Class {
+    /// The name in the store and the docs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Record => "record",
+            Class::Query => "query",
+            Class::Money => "money",
+            Class::Command => "command",
+            Class::Sync => "sync",
+            Class::Log => "log",
+        }
+    }
 }
 
 /// The type the document gives a field.
@@ -183,6 +199,9 @@ pub struct Interface {
     pub class: Class,
     /// It must survive a crash and an outage.
     pub durable: bool,
+    /// With one of these values the record asks for something now (a charge), so it is never sent from the outbox: the
+    /// driver has paid another way by then.
+    pub never_late: Option<(&'static str, &'static [&'static str])>,
     /// Records with the same value here leave in order.
     pub order_by: Option<&'static str>,
     /// Members that tie a reply to its request: what the platform echoes, or what our answer to a downlink must echo.

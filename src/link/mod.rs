@@ -24,8 +24,19 @@ pub struct Request {
     pub data: Members,
     /// When the caller stops waiting.
     pub deadline: Instant,
+    /// What it is to the link.
+    pub kind: RequestKind,
+}
+
+/// What a request is to the link; what someone waits for goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestKind {
     /// An answer to a downlink, to which the platform replies without words.
-    pub is_answer: bool,
+    Answer,
+    /// The software waits for it.
+    Live,
+    /// From the outbox.
+    Backlog,
 }
 
 /// The reply to come; calling it waits, at most until the deadline of its request.

@@ -4,8 +4,8 @@ use super::route;
 use crate::catalogue::Platform;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Answer, Outlet};
-use crate::link::Link;
 use crate::link::dial::Cancel;
+use crate::link::{Link, RequestKind};
 use crate::log::Log;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,7 +110,8 @@ fn deliver(link: &dyn Link, job: &Job, log: &Log, shared: &Shared) {
     let Answer { interface, service, data, .. } = &job.answer;
     let name = link.platform().name();
     loop {
-        let request = route::request(link.platform(), *interface, service, data, Instant::now() + ATTEMPT, true);
+        let request =
+            route::request(link.platform(), *interface, service, data, Instant::now() + ATTEMPT, RequestKind::Answer);
         match link.begin(request).and_then(|pending| pending()) {
             Ok(reply) => {
                 let refusal = reply.get("errmsg").and_then(|text| text.as_str()).filter(|_| {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
 use crate::link::cloud::CloudLink;
-use crate::link::{Link, Members};
+use crate::link::{Link, Members, RequestKind};
 use crate::log::{Level, Log};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -174,7 +174,7 @@ impl Sdk {
         let begun: Vec<_> = ways
             .iter()
             .map(|way| {
-                let request = way.request(members, self.deadline(way.link.platform()), false);
+                let request = way.request(members, self.deadline(way.link.platform()), RequestKind::Live);
                 (way, way.link.begin(request))
             })
             .collect();

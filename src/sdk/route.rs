@@ -3,7 +3,7 @@
 use super::Sdk;
 use crate::catalogue::{Candidate, Interface, Platform};
 use crate::error::{Code, Error, Result};
-use crate::link::{Link, Members, Request};
+use crate::link::{Link, Members, Request, RequestKind};
 use serde_json::Value;
 use std::time::Instant;
 
@@ -21,8 +21,8 @@ impl Way<'_> {
     }
 
     /// The record in this platform's form.
-    pub fn request(&self, members: &Members, deadline: Instant, is_answer: bool) -> Request {
-        request(self.link.platform(), self.interface, &self.service, members, deadline, is_answer)
+    pub fn request(&self, members: &Members, deadline: Instant, kind: RequestKind) -> Request {
+        request(self.link.platform(), self.interface, &self.service, members, deadline, kind)
     }
 }
 
@@ -35,7 +35,7 @@ pub fn request(
     service: &str,
     members: &Members,
     deadline: Instant,
-    is_answer: bool,
+    kind: RequestKind,
 ) -> Request {
     let mut data = Members::new();
     let home = interface.map_or(link, |interface| interface.platform);
@@ -46,10 +46,11 @@ pub fn request(
     }
     let own = members.iter().filter(|(name, _)| !matches!(name.as_str(), "service_name" | "data_target"));
     data.extend(own.map(|(name, value)| (name.clone(), value.clone())));
-    let wire_name =
-        interface.filter(|_| link == Platform::Bolink && !is_answer).and_then(|interface| interface.wire_name);
+    let wire_name = interface
+        .filter(|_| link == Platform::Bolink && kind != RequestKind::Answer)
+        .and_then(|interface| interface.wire_name);
     let service = wire_name.unwrap_or(service).to_owned();
-    Request { interface, service, data, deadline, is_answer }
+    Request { interface, service, data, deadline, kind }
 }
 
 impl Sdk {

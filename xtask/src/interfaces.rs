@@ -66,7 +66,7 @@ pub fn pages(root: &Path) -> Result<Vec<Page>, String> {
         for interface in chosen {
             let entry = entries.get(interface.id).ok_or_else(|| format!("{}: not in the data files", interface.id))?;
             let anchor = interface.id.to_lowercase().replace('.', "");
-            let class = if is_definition(interface) { "" } else { class(interface.class) };
+            let class = if is_definition(interface) { "" } else { interface.class.name() };
             writeln!(
                 index,
                 "| [`{}`]({name}.md#{anchor}) | {} | {} | {} | {} | {class}{} |",
@@ -155,7 +155,7 @@ fn facts(i: &Interface) -> Vec<String> {
 
 fn treatment(i: &Interface) -> Vec<String> {
     let names = |list: &[&str]| list.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let mut lines = vec![format!("class: {}{}", class(i.class), if i.durable { ", durable" } else { "" })];
+    let mut lines = vec![format!("class: {}{}", i.class.name(), if i.durable { ", durable" } else { "" })];
     if let Some(member) = i.order_by {
         lines.push(format!("records with the same `{member}` leave in order"));
     }
@@ -258,16 +258,6 @@ fn direction(i: &Interface) -> &'static str {
         Direction::Downlink => "they call",
         Direction::Local => "the library itself",
         Direction::Definition => "definition",
-    }
-}
-
-fn class(class: Class) -> &'static str {
-    match class {
-        Class::Record => "record",
-        Class::Query => "query",
-        Class::Money => "money",
-        Class::Command => "command",
-        Class::Sync => "sync",
     }
 }
 

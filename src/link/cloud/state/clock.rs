@@ -27,18 +27,16 @@ impl State {
                 None => {}
             }
         }
-        for queue in [&mut self.answers, &mut self.requests] {
-            while let Some(at) = queue.iter().position(|job| job.request.deadline <= now) {
-                if let Some(job) = queue.remove(at) {
-                    job.unsent(late_in_queue());
-                }
+        while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
+            if let Some(job) = self.queue.remove(at) {
+                job.unsent(late_in_queue());
             }
         }
     }
 
     pub(super) fn unanswered(&mut self, facts: &Facts, job: Job, now: Instant) {
         self.rate.answered(now);
-        if job.request.is_answer {
+        if job.is_answer() {
             self.owed_empty += 1;
             return job.end(Ok(Members::new()));
         }
@@ -70,10 +68,10 @@ impl State {
 
     /// When something is due next.
     pub fn next_look(&self, facts: &Facts, now: Instant) -> Instant {
-        let waiting = if self.answers.is_empty() { self.requests.front() } else { self.answers.front() };
+        let waiting = self.queue.front();
         let rate =
             waiting.and_then(|job| self.rate.ready_at(job.is_guarded(), now)).filter(|_| self.under_way.is_none());
-        let queued = self.answers.iter().chain(&self.requests).map(|job| job.request.deadline).min();
+        let queued = self.queue.iter().map(|job| job.request.deadline).min();
         let beat = (self.phase == Phase::Up)
             .then(|| self.beat_sent.map_or(self.beat_at, |sent| sent + facts.heartbeat_patience));
         let login =

@@ -4,7 +4,7 @@ use crate::catalogue::Platform;
 use crate::error::{Error, Result};
 use crate::link::cloud::classify::{Expected, as_text};
 use crate::link::cloud::line::{self, Signed};
-use crate::link::{Members, Request};
+use crate::link::{Members, Request, RequestKind};
 use crossbeam_channel::Sender;
 use std::time::Instant;
 
@@ -22,6 +22,10 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn is_guarded(&self) -> bool {
         line::is_guarded(&self.request.service)
+    }
+
+    pub(super) fn is_answer(&self) -> bool {
+        self.request.kind == RequestKind::Answer
     }
 
     pub(super) fn order_id(&self) -> Option<String> {
@@ -56,8 +60,9 @@ impl UnderWay {
 pub(super) fn expectation(request: &Request) -> Expected {
     let mut names = vec![request.service.clone()];
     let mut keys = Vec::new();
-    if let Some(interface) =
-        request.interface.filter(|interface| interface.platform == Platform::Cloud || !request.is_answer)
+    if let Some(interface) = request
+        .interface
+        .filter(|interface| interface.platform == Platform::Cloud || request.kind != RequestKind::Answer)
     {
         names.extend(interface.reply_names.iter().map(|name| (*name).to_owned()));
         for name in interface.correlate_by {

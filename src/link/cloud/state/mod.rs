@@ -93,8 +93,7 @@ pub struct State {
     /// Why the connection is being given up, when we know better than its end tells.
     reason: Option<Error>,
     under_way: Option<UnderWay>,
-    answers: VecDeque<Job>,
-    requests: VecDeque<Job>,
+    queue: VecDeque<Job>,
     rate: Rate,
     guard: Guard,
     owed_empty: u32,
@@ -121,8 +120,7 @@ impl State {
             relogin: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
             reason: None,
             under_way: None,
-            answers: VecDeque::new(),
-            requests: VecDeque::new(),
+            queue: VecDeque::new(),
             rate,
             guard: Guard::default(),
             owed_empty: 0,
@@ -215,7 +213,7 @@ impl State {
     }
 
     fn fail_queued(&mut self, error: &Error) {
-        for job in self.answers.drain(..).chain(self.requests.drain(..)) {
+        for job in self.queue.drain(..) {
             job.unsent(error.clone());
         }
     }
@@ -234,7 +232,7 @@ impl State {
             "downlinks": self.counts.downlinks,
             "echoes": self.counts.echoes,
             "heartbeats": self.counts.heartbeats,
-            "queued": self.answers.len() + self.requests.len(),
+            "queued": self.queue.len(),
         });
         value.as_object().cloned().unwrap_or_default()
     }

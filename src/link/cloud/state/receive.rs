@@ -25,7 +25,7 @@ impl State {
             return None;
         }
         let expected = match &self.under_way {
-            Some(UnderWay::Job { job, .. }) if !job.request.is_answer => Some(&job.expected),
+            Some(UnderWay::Job { job, .. }) if !job.is_answer() => Some(&job.expected),
             _ => None,
         };
         let owed = &self.owed;
@@ -57,7 +57,7 @@ impl State {
     /// The resend guard also looks at answers (nolicence_in_park contains in_park), and refuses under the downlink's name.
     pub(super) fn is_guards_word_on_answer(&self, message: &Members) -> bool {
         let Some(UnderWay::Job { job, .. }) = &self.under_way else { return false };
-        job.request.is_answer
+        job.is_answer()
             && message.get("service_name").and_then(Value::as_str) == Some(job.request.service.as_str())
             && is_already_handled(message)
     }
@@ -156,17 +156,13 @@ impl State {
             return job.end(Err(error));
         }
         job.refused = Some(error);
-        if job.request.is_answer {
-            self.answers.push_front(job);
-        } else {
-            self.requests.push_front(job);
-        }
+        self.line_up(job, true);
     }
 
     /// A wordless answer.
     pub fn empty(&mut self, facts: &Facts, now: Instant) {
         let is_answer = match &self.under_way {
-            Some(UnderWay::Job { job, .. }) => job.request.is_answer,
+            Some(UnderWay::Job { job, .. }) => job.is_answer(),
             _ => return,
         };
         if !is_answer && self.owed_empty > 0 {

@@ -29,14 +29,16 @@ impl State {
         }
         line::measure(&request.service, self.token.as_deref(), &request.data, &signed, facts.line_limit)?;
         let expected = expectation(&request);
-        let is_answer = request.is_answer;
-        let job = Job { request, signed, expected, attempts: 0, refused: None, done };
-        if is_answer {
-            self.answers.push_back(job);
-        } else {
-            self.requests.push_back(job);
-        }
+        self.line_up(Job { request, signed, expected, attempts: 0, refused: None, done }, false);
         Ok(())
+    }
+
+    /// Puts a job in line: behind those of its kind, or before them when it has been refused for a passing reason.
+    pub(super) fn line_up(&mut self, job: Job, is_again: bool) {
+        let kind = job.request.kind;
+        let at =
+            self.queue.partition_point(|other| other.request.kind < kind || (!is_again && other.request.kind == kind));
+        self.queue.insert(at, job);
     }
 
     /// Sends what may be sent now.
@@ -65,10 +67,9 @@ impl State {
     /// Whether something was sent or ended.
     pub(super) fn send_next(&mut self, facts: &Facts, now: Instant) -> bool {
         let Some(token) = self.token.clone() else { return false };
-        let queue = if self.answers.is_empty() { &mut self.requests } else { &mut self.answers };
-        let Some(job) = queue.front() else { return false };
+        let Some(job) = self.queue.front() else { return false };
         if job.request.deadline <= now {
-            if let Some(job) = queue.pop_front() {
+            if let Some(job) = self.queue.pop_front() {
                 job.unsent(late_in_queue());
             }
             return true;
@@ -88,7 +89,7 @@ impl State {
             self.want_login(facts, now);
             return true;
         }
-        let Some(mut job) = queue.pop_front() else { return false };
+        let Some(mut job) = self.queue.pop_front() else { return false };
         let text = line::compose(&job.request.service, Some(&token), &job.signed);
         if !self.write(facts, &text) {
             job.unsent(Error::new(Code::Offline, "the connection to the cloud broke before the record was sent"));
@@ -101,7 +102,7 @@ impl State {
             self.guard.sent(&job.request.service, order_id, &job.signed.sign);
         }
         let deadline =
-            if job.request.is_answer { job.request.deadline.min(now + ANSWER_PATIENCE) } else { job.request.deadline };
+            if job.is_answer() { job.request.deadline.min(now + ANSWER_PATIENCE) } else { job.request.deadline };
         self.under_way = Some(UnderWay::Job { job: Box::new(job), deadline });
         true
     }
