@@ -3,6 +3,7 @@
 mod answers;
 mod outcome;
 mod pay_status;
+mod platforms;
 mod route;
 
 pub use self::outcome::Outcome;
@@ -111,6 +112,7 @@ impl Sdk {
             )
         })?;
         let service = interface.service.ok_or_else(|| title_only(interface))?;
+        self.prepare(interface, &mut members);
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
@@ -147,6 +149,9 @@ impl Sdk {
             return self.pay_status(&members);
         }
         let target = members.get("data_target").and_then(Value::as_str);
+        if let Some(id) = self.etc_by_union(service, target) {
+            return self.call_members(id, members);
+        }
         let candidates = catalogue::route(service, target, &members);
         let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some());
         if !is_uplink && let Some(event) = self.inbox.find_open(service, &members) {
@@ -181,7 +186,7 @@ impl Sdk {
         let outcomes = begun.into_iter().map(|(way, begun)| {
             let service = way.service();
             let outcome = match begun.and_then(|pending| pending()) {
-                Ok(reply) => outcome::of_reply(way.link.platform(), service, reply),
+                Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, service, reply),
                 Err(error) => Outcome::from(error),
             };
             (way.link.platform(), outcome)
@@ -190,18 +195,28 @@ impl Sdk {
     }
 
     fn deadline(&self, platform: Platform) -> Instant {
-        let key = if platform == Platform::Bolink { "bolink.request_timeout_ms" } else { "cloud.request_timeout_ms" };
+        let key = match platform {
+            Platform::Bolink => "bolink.request_timeout_ms",
+            Platform::Union => "union.request_timeout_ms",
+            Platform::Etcp => "etcp.request_timeout_ms",
+            Platform::Cloud | Platform::Screen => "cloud.request_timeout_ms",
+        };
         Instant::now() + self.config.millis(key)
     }
 
     /// Holds a message against its table, as the option says.
     fn check(&self, interface: Option<&'static Interface>, members: &Members, side: Side) -> Result<()> {
         let Some(interface) = interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
-        let problems = catalogue::validate(interface, members, side);
+        let mut problems: Vec<String> =
+            catalogue::validate(interface, members, side).iter().map(ToString::to_string).collect();
+        if side == Side::Request {
+            problems.extend(platforms::problems(interface, members));
+        }
         if problems.is_empty() {
             return Ok(());
         }
-        let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+        problems.truncate(5);
+        let shown = problems;
         let what = if side == Side::Reply { "the answer to " } else { "" };
         let message = format!("{what}{}: {}", interface.id, shown.join("; "));
         if self.validation == Validation::Warn {
@@ -366,6 +381,7 @@ fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec
     if config.text("cloud_addr").is_some() {
         links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
     }
+    links.extend(platforms::open(config, log)?);
     Ok(links)
 }
 

@@ -40,8 +40,7 @@ pub fn read(
     merchant_no: &str,
     key: &str,
 ) -> Result<Map<String, Value>, Fault> {
-    let is_right =
-        |text: &str, signment: &str| sign::is_same(signment, &sign::etcp_push(merchant_no, text, key));
+    let is_right = |text: &str, signment: &str| sign::is_same(signment, &sign::etcp_push(merchant_no, text, key));
     if is_form {
         if !matches!(reading, Reading::Auto | Reading::Form) {
             return Err(Fault::Shape("a form; JSON was expected (listen.etcp_sign)"));
@@ -182,7 +181,8 @@ mod tests {
                     let Ok(text) = String::from_utf8(bytes) else { continue };
                     let read = read(&text, is_form, Reading::Auto, NO, KEY);
                     // %e6 and %E6 are the same byte of the same form.
-                    let is_same_form = is_form && form::value(&text, "data") == form::value(&body, "data")
+                    let is_same_form = is_form
+                        && form::value(&text, "data") == form::value(&body, "data")
                         && form::value(&text, "signment") == form::value(&body, "signment");
                     assert!(read.is_err() || is_same_form, "byte {at}, bit {bit}: {text}");
                 }
