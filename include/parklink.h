@@ -25,8 +25,8 @@
  * say otherwise. Calls that wait for a platform block only their caller.
  *
  * Callbacks. All callbacks of a handle run on one thread of the library, one at a time, while no lock is held. Inside a
- * callback every function may be called, except parklink_close on the same handle, which returns
- * PARKLINK_E_IN_CALLBACK. A callback that is slow delays the callbacks after it, nothing else: uploads, heartbeats and
+ * callback every function may be called, except those that would wait for callbacks of the same handle: parklink_close,
+ * parklink_wait_ready and parklink_poll return PARKLINK_E_IN_CALLBACK there. A callback that is slow delays the callbacks after it, nothing else: uploads, heartbeats and
  * logins go on, downlinks wait (at most events.queue of them). Strings in callbacks are borrowed for the call. destroy
  * is called exactly once for each registration that had it, also when registering fails; then on the calling thread
  * before the return, otherwise on the callback thread or on the one that closes. Only a struct_size too small to hold
@@ -257,12 +257,13 @@ parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **
 parklink_code PARKLINK_CALL parklink_close(parklink_t *handle, uint32_t timeout_ms, uint64_t *left);
 
 /**
- * Waits until every configured platform has logged us in or has failed to once.
+ * Waits until every configured platform has logged us in, or one has failed to.
  *
  * timeout_ms: how long at most; 0 only looks.
  *
- * Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread.
- * Errors: OFFLINE, TIMEOUT, LOGIN_REFUSED, TLS, PROXY (the text tells which platform and why), CLOSED, FORKED.
+ * Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread, but not inside a
+ * callback of this handle.
+ * Errors: OFFLINE, LOGIN_REFUSED (the text tells which platform and why), IN_CALLBACK, ARGUMENT, CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t timeout_ms);
 
@@ -320,7 +321,7 @@ parklink_code PARKLINK_CALL parklink_pay_status(parklink_t *handle, const char *
  * A registration replaces the one before, whose destroy runs when its last call is over. When the call fails, destroy of
  * the given struct has run before the return. Downlinks that came before are delivered now. Without callbacks and
  * without polling the platform gets a refusal in proper form. Any thread, also inside a callback.
- * Errors: ARGUMENT (struct_size or on_downlink), BUSY (the handle is being polled), CLOSED, FORKED.
+ * Errors: ARGUMENT (struct_size or on_downlink), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_on_downlink(parklink_t *handle, const parklink_downlink_callbacks *callbacks);
 
@@ -344,8 +345,9 @@ parklink_code PARKLINK_CALL parklink_reply(parklink_t *handle, uint64_t event_id
  * event_json: gets what on_downlink would get, with event_id in it; NULL in it when none came. Free it with
  * parklink_string_free.
  *
- * Several threads may poll; each downlink goes to one of them. Answer with parklink_reply.
- * Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), CLOSED, FORKED.
+ * Several threads may poll; each downlink goes to one of them. Answer with parklink_reply. Not inside a callback of this
+ * handle.
+ * Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), IN_CALLBACK, CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_poll(parklink_t *handle, uint32_t timeout_ms, char **event_json);
 

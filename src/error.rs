@@ -119,6 +119,8 @@ pub struct Error {
     pub message: String,
     /// How long the platform asked to be left alone (`Retry-After`).
     pub wait: Option<Duration>,
+    /// The HTTP status, where one was answered.
+    pub status: Option<u16>,
 }
 
 /// What every fallible function here returns.
@@ -127,7 +129,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Error { code, message: message.into(), wait: None }
+        Error { code, message: message.into(), wait: None, status: None }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod error;
 pub mod inbox;
 pub mod link;
 pub mod log;
+pub mod outbox;
 pub mod sdk;
 pub mod store;
 pub mod wire;

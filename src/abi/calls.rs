@@ -78,12 +78,13 @@ pub unsafe extern "C" fn parklink_close(handle: *mut Parklink, timeout_ms: u32, 
     })
 }
 
-/// Waits until every configured platform has logged us in or has failed to once.
+/// Waits until every configured platform has logged us in, or one has failed to.
 ///
 /// timeout_ms: how long at most; 0 only looks.
 ///
-/// Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread.
-/// Errors: OFFLINE, TIMEOUT, LOGIN_REFUSED, TLS, PROXY (the text tells which platform and why), CLOSED, FORKED.
+/// Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread, but not inside a
+/// callback of this handle.
+/// Errors: OFFLINE, LOGIN_REFUSED (the text tells which platform and why), IN_CALLBACK, ARGUMENT, CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -205,7 +206,7 @@ pub unsafe extern "C" fn parklink_pay_status(
 /// A registration replaces the one before, whose destroy runs when its last call is over. When the call fails, destroy of
 /// the given struct has run before the return. Downlinks that came before are delivered now. Without callbacks and
 /// without polling the platform gets a refusal in proper form. Any thread, also inside a callback.
-/// Errors: ARGUMENT (struct_size or on_downlink), BUSY (the handle is being polled), CLOSED, FORKED.
+/// Errors: ARGUMENT (struct_size or on_downlink), CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -246,8 +247,9 @@ pub unsafe extern "C" fn parklink_reply(handle: *mut Parklink, event_id: u64, js
 /// event_json: gets what on_downlink would get, with event_id in it; NULL in it when none came. Free it with
 /// parklink_string_free.
 ///
-/// Several threads may poll; each downlink goes to one of them. Answer with parklink_reply.
-/// Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), CLOSED, FORKED.
+/// Several threads may poll; each downlink goes to one of them. Answer with parklink_reply. Not inside a callback of this
+/// handle.
+/// Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), IN_CALLBACK, CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.

@@ -11,7 +11,9 @@ mod guard;
 mod handles;
 mod process;
 mod text;
+mod upload_util;
 
 pub use callbacks::*;
 pub use calls::*;
 pub use facts::*;
+pub use upload_util::*;

@@ -301,6 +301,55 @@ pub const OPTIONS: &[Spec] = &[
         5.7 timetemp). 0: not looked at.",
     ),
     option(
+        "store.dir",
+        Text(4096),
+        "",
+        "Folder of the store: records that could not be sent and downlinks being handled survive a crash, an outage \
+        and the switch at the wall there, in `parklink-<park_id>.db`. Left out: nothing survives, and an upload while the link is down is an \
+        error.",
+    ),
+    option(
+        "store.max_records",
+        Number(1, 1_000_000_000),
+        "5000000",
+        "Records kept for sending. Beyond it new ones are refused (`outbox_full`); old log records \
+        (SDK 2.6) are dropped before that.",
+    ),
+    option("store.max_bytes", Number(1024, 1_099_511_627_776), "4294967296", "The same in bytes of data."),
+    option(
+        "store.window_days",
+        Number(1, 3650),
+        "30",
+        "How long a repeated downlink is recognised, in days of the store's own running time.",
+    ),
+    option(
+        "outbox.when_offline",
+        Word(&["queue", "fail"]),
+        "\"queue\"",
+        "What upload does with a durable record that the platform cannot be told now: \
+        queue: it is stored, the code is queued. fail: the error is returned. submit stores always.",
+    ),
+    option(
+        "outbox.lanes",
+        Number(1, 64),
+        "4",
+        "Records under way at a time on the HTTP link; those of one order stay in order. The cloud takes one at a time.",
+    ),
+    option(
+        "outbox.attempts",
+        Number(1, 100_000),
+        "10",
+        "Unanswered attempts after which a record becomes a dead letter, if the platform answered others \
+        meanwhile.",
+    ),
+    option(
+        "outbox.retry_first_ms",
+        Number(10, 600_000),
+        "1000",
+        "First pause of a record before it is sent again; doubled each time, with jitter.",
+    ),
+    option("outbox.retry_longest_ms", Number(10, 86_400_000), "60000", "Longest such pause."),
+    option(
         "http.proxy",
         Text(2048),
         "",

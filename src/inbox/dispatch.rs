@@ -15,10 +15,14 @@ pub type DownlinkHandler = Box<dyn Fn(&Event) + Send>;
 /// Takes lines of the log.
 pub type LogHandler = Box<dyn Fn(Level, &str) + Send>;
 
+/// Takes what became of submitted records, as JSON.
+pub type DeliveryHandler = Box<dyn Fn(&str) + Send>;
+
 /// A change of handlers, made on the dispatch thread so that no call is in the old one.
 pub(super) enum Control {
     Downlinks(Option<DownlinkHandler>),
     Lines(Option<LogHandler>),
+    Deliveries(Option<DeliveryHandler>),
 }
 
 /// The thread, seen from outside.
@@ -31,6 +35,7 @@ pub(super) struct Dispatcher {
 enum Task {
     Control(Control),
     Line(Level, String),
+    Report(String),
     Event(Box<Event>),
     Grace,
     End,
@@ -73,10 +78,19 @@ impl Dispatcher {
 fn run(inbox: &Arc<Inbox>) {
     let mut downlinks: Option<DownlinkHandler> = None;
     let mut lines: Option<LogHandler> = None;
+    let mut deliveries: Option<DeliveryHandler> = None;
     loop {
         match next(inbox, downlinks.is_some()) {
             Task::Control(Control::Downlinks(handler)) => discard(inbox, std::mem::replace(&mut downlinks, handler)),
             Task::Control(Control::Lines(handler)) => discard(inbox, std::mem::replace(&mut lines, handler)),
+            Task::Control(Control::Deliveries(handler)) => discard(inbox, std::mem::replace(&mut deliveries, handler)),
+            Task::Report(report) => {
+                if let Some(handler) = &deliveries
+                    && catch_unwind(AssertUnwindSafe(|| handler(&report))).is_err()
+                {
+                    inbox.log.error(format_args!("the callback for deliveries failed"));
+                }
+            }
             Task::Line(level, line) => {
                 if let Some(handler) = &lines {
                     // A panic in the log's own handler has nowhere to be told.
@@ -89,6 +103,7 @@ fn run(inbox: &Arc<Inbox>) {
                     if catch_unwind(AssertUnwindSafe(|| handler(&event))).is_err() {
                         inbox.log.error(format_args!("the callback for {} failed", event.service));
                     }
+                    inbox.handled(&event);
                     let took = begun.elapsed();
                     if took > Duration::from_secs(2) {
                         inbox.log.warn(format_args!(
@@ -104,6 +119,7 @@ fn run(inbox: &Arc<Inbox>) {
         }
     }
     discard(inbox, downlinks);
+    discard(inbox, deliveries);
     discard(inbox, lines);
 }
 
@@ -129,49 +145,14 @@ fn next(inbox: &Arc<Inbox>, has_handler: bool) -> Task {
         if has_handler && let Some(event) = state.events.pop_front() {
             return Task::Event(Box::new(event));
         }
+        if let Some(report) = state.reports.pop_front() {
+            return Task::Report(report);
+        }
         let grace = state.grace_ends.map(|end| end.saturating_duration_since(Instant::now()));
         state = match grace.filter(|_| !state.has_handler && !state.is_polled) {
             Some(left) if left.is_zero() => return Task::Grace,
             Some(left) => inbox.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             None => inbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
         };
-    }
-}
-
-impl Inbox {
-    /// The downlink of this number, and its end as an open one when `check` agrees with the answer.
-    pub(crate) fn answer(
-        &self,
-        event_id: u64,
-        given: super::Members,
-        check: impl Fn(&super::Answer) -> Result<()>,
-    ) -> Result<()> {
-        let open = self.lock().open.get(&event_id).cloned();
-        let Some(open) = open.filter(|open| open.since.elapsed() < self.limits.keep) else {
-            let message = format!("event {event_id} does not wait for an answer: unknown, answered, or too old");
-            return Err(Error::new(Code::UnknownEvent, message));
-        };
-        let answer = super::reply::complete(&open, given);
-        check(&answer)?;
-        if self.lock().open.remove(&event_id).is_none() {
-            return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
-        }
-        self.send(answer);
-        Ok(())
-    }
-
-    /// The open downlink that an answer without a number belongs to: of the same service, and of those that repeat its
-    /// keys the oldest.
-    pub(crate) fn find_open(&self, service: &str, given: &super::Members) -> Option<u64> {
-        let state = self.lock();
-        let fits = |open: &super::Open| {
-            let keys = open.interface.map_or(&[][..], |interface| interface.correlate_by);
-            open.service == service
-                && keys.iter().all(|key| match (given.get(*key), open.data.get(*key)) {
-                    (Some(given), Some(asked)) => crate::catalogue::same_value(given, asked),
-                    _ => true,
-                })
-        };
-        state.open.iter().filter(|(_, open)| fits(open)).map(|(id, _)| *id).min()
     }
 }

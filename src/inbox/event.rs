@@ -48,6 +48,10 @@ pub struct Event {
     pub message: Members,
     /// Its members without the wrapper.
     pub data: Members,
+    /// The software may have been called for it before: the process ended, or it never answered.
+    pub redelivered: bool,
+    /// It is on disk.
+    pub is_stored: bool,
 }
 
 impl Event {
@@ -56,7 +60,7 @@ impl Event {
         let service = message.get("service_name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let (interface, kind) = recognise(platform, &service, &message);
         let data = unwrap(interface, &message);
-        Event { id, platform, interface, service, kind, message, data }
+        Event { id, platform, interface, service, kind, message, data, redelivered: false, is_stored: false }
     }
 
     /// The event as JSON: `event_id`, `platform`, `interface`, `service_name`, `kind`, `redelivered`, `data`.
@@ -67,7 +71,7 @@ impl Event {
             "interface": self.interface.map(|interface| interface.id),
             "service_name": self.service,
             "kind": self.kind.name(),
-            "redelivered": false,
+            "redelivered": self.redelivered,
             "data": self.data,
         });
         event.to_string()
@@ -80,6 +84,7 @@ impl Event {
             service: self.service.clone(),
             data: self.data.clone(),
             since: Instant::now(),
+            is_stored: self.is_stored,
         }
     }
 }

@@ -3,22 +3,28 @@
 
 mod dispatch;
 mod event;
+mod memory;
+mod push;
 mod reply;
 
-pub use self::dispatch::{DownlinkHandler, LogHandler};
+pub use self::dispatch::{DeliveryHandler, DownlinkHandler, LogHandler};
 pub use self::event::{Event, EventKind};
+pub use self::push::{Heard, Responder};
 pub use self::reply::{Answer, check};
 
+use self::push::Pushes;
 use self::reply::refusal;
 
 use self::dispatch::{Control, Dispatcher};
 use crate::catalogue::{Interface, Platform};
 use crate::error::{Code, Error, Result};
+use crate::link::dial::Cancel;
 use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
+use crate::store::{Store, now_ms};
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Takes the answers to downlinks on their way to the platform.
@@ -33,6 +39,8 @@ pub struct Limits {
     pub keep: Duration,
     /// How long after opening messages wait for a handler before they are refused for want of one.
     pub grace: Duration,
+    /// How long repeats are recognised, in seconds of the store's running time.
+    pub window_seconds: i64,
 }
 
 /// A downlink that was handed out and not answered.
@@ -43,10 +51,15 @@ pub struct Open {
     service: String,
     data: Members,
     since: Instant,
+    is_stored: bool,
 }
 
 /// The inbox of one handle.
 pub struct Inbox {
+    me: Weak<Inbox>,
+    store: Option<Arc<Store>>,
+    recalled: Mutex<Vec<Answer>>,
+    pushes: Pushes,
     state: Mutex<State>,
     changed: Condvar,
     log: Arc<Log>,
@@ -61,9 +74,12 @@ struct State {
     next_id: u64,
     events: VecDeque<Event>,
     lines: VecDeque<(Level, String)>,
-    lines_lost: u64,
+    reports: VecDeque<String>,
+    has_delivery_handler: bool,
     controls: VecDeque<Control>,
     open: HashMap<u64, Open>,
+    /// Answered just now, the answer not yet where repeats look for it.
+    answering: HashSet<u64>,
     has_handler: bool,
     is_polled: bool,
     grace_ends: Option<Instant>,
@@ -73,14 +89,28 @@ struct State {
 /// Log lines that wait for a slow handler; the oldest are dropped.
 const LINES: usize = 10_000;
 
+/// Delivery reports that wait for a slow handler; the outbox then waits too.
+const REPORTS: usize = 10_000;
+
 /// Plates whose balance is remembered.
 const BALANCES: usize = 10_000;
 
 impl Inbox {
     /// Opens it and starts the dispatch thread.
-    pub fn open(limits: Limits, log: Arc<Log>) -> Result<Arc<Inbox>> {
-        let state = State { next_id: 1, grace_ends: Some(Instant::now() + limits.grace), ..State::default() };
-        let inbox = Arc::new(Inbox {
+    pub fn open(limits: Limits, log: Arc<Log>, store: Option<Arc<Store>>) -> Result<Arc<Inbox>> {
+        // Numbers are not given twice, not even after a restart: a late answer must not hit another event.
+        let by_clock = now_ms().unsigned_abs().saturating_mul(1000);
+        let last = store.as_ref().map(|store| store.reader()?.last_event()).transpose()?.unwrap_or(0);
+        let state = State {
+            next_id: by_clock.max(last + 1),
+            grace_ends: Some(Instant::now() + limits.grace),
+            ..State::default()
+        };
+        let inbox = Arc::new_cyclic(|me| Inbox {
+            me: me.clone(),
+            store,
+            recalled: Mutex::default(),
+            pushes: Pushes::default(),
             state: Mutex::new(state),
             changed: Condvar::new(),
             log,
@@ -89,6 +119,7 @@ impl Inbox {
             balances: Mutex::default(),
             dispatcher: Dispatcher::default(),
         });
+        inbox.recall()?;
         inbox.dispatcher.start(&inbox)?;
         Ok(inbox)
     }
@@ -96,6 +127,13 @@ impl Inbox {
     /// Where answers go.
     pub fn set_outlet(&self, outlet: Option<Outlet>) {
         *self.outlet.lock().unwrap_or_else(PoisonError::into_inner) = outlet.map(Arc::new);
+    }
+
+    /// The next number for an event.
+    fn number(&self) -> u64 {
+        let mut state = self.lock();
+        state.next_id += 1;
+        state.next_id - 1
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -120,6 +158,38 @@ impl Inbox {
         drop(state);
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// The handler for what became of submitted records.
+    pub fn set_delivery_handler(&self, handler: Option<DeliveryHandler>) -> Result<()> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(closed());
+        }
+        state.has_delivery_handler = handler.is_some();
+        state.controls.push_back(Control::Deliveries(handler));
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Tells the software what became of a record; waits while it is slow to hear.
+    pub(crate) fn report(&self, report: String, stop: &Cancel) {
+        loop {
+            let mut state = self.lock();
+            if !state.has_delivery_handler || state.is_closed {
+                return;
+            }
+            if state.reports.len() < REPORTS {
+                state.reports.push_back(report);
+                drop(state);
+                return self.changed.notify_all();
+            }
+            drop(state);
+            if !stop.sleep(Duration::from_millis(20)) {
+                return;
+            }
+        }
     }
 
     /// The handler for log lines.
@@ -147,7 +217,6 @@ impl Inbox {
         let mut state = self.lock();
         if state.lines.len() >= LINES {
             state.lines.pop_front();
-            state.lines_lost += 1;
         }
         state.lines.push_back((level, line));
         drop(state);
@@ -170,6 +239,8 @@ impl Inbox {
             }
             state.is_polled = true;
             if let Some(event) = state.events.pop_front() {
+                drop(state);
+                self.handled(&event);
                 return Ok(event);
             }
             let now = Instant::now();
@@ -224,17 +295,31 @@ fn closed() -> Error {
 
 impl Sink for Inbox {
     fn received(&self, platform: Platform, message: Members) {
+        self.take_in(Event::new(self.number(), platform, message));
+    }
+}
+
+impl Inbox {
+    fn take_in(&self, event: Event) {
+        let platform = event.platform;
+        self.log.debug(format_args!(
+            "{}: {} {} (event {})",
+            platform.name(),
+            event.kind.name(),
+            event.service,
+            event.id
+        ));
+        if event.interface.is_some_and(|interface| interface.service == Some("update_balance")) {
+            self.note_balance(&event.data);
+        }
+        self.remember(event);
+    }
+
+    /// Puts an event in line for the software, or refuses it when nobody takes it.
+    fn hand_on(&self, event: Event) {
         let mut state = self.lock();
         if state.is_closed {
             return;
-        }
-        let id = state.next_id;
-        state.next_id += 1;
-        let event = Event::new(id, platform, message);
-        let service = &event.service;
-        self.log.debug(format_args!("{}: {} {service} (event {id})", platform.name(), event.kind.name()));
-        if event.interface.is_some_and(|interface| interface.service == Some("update_balance")) {
-            self.note_balance(&event.data);
         }
         let is_heard = state.has_handler || state.is_polled || state.grace_ends.is_some_and(|end| Instant::now() < end);
         let is_full = state.events.len() >= self.limits.queue;
@@ -242,7 +327,7 @@ impl Sink for Inbox {
             if event.kind == EventKind::Request {
                 let keep = self.limits.keep;
                 state.open.retain(|_, open| open.since.elapsed() < keep);
-                state.open.insert(id, event.to_open());
+                state.open.insert(event.id, event.to_open());
             }
             state.events.push_back(event);
             drop(state);
@@ -252,26 +337,32 @@ impl Sink for Inbox {
         drop(state);
         self.refuse(&event, if is_full { "收费系统忙，请稍后重试" } else { "收费系统未接入此接口" });
     }
-}
 
-impl Inbox {
     /// Answers for software that does not: a refusal, not silence.
     fn refuse(&self, event: &Event, text: &str) {
-        self.log.warn(format_args!("{}: nobody takes {}, refused", event.platform.name(), event.service));
+        let name = event.platform.name();
+        if event.redelivered {
+            // The platform has done its part long ago and may not ask again: it stays on disk.
+            return self.log.error(format_args!("{name}: nobody takes {} of before, kept for later", event.service));
+        }
+        self.log.warn(format_args!("{name}: nobody takes {}, refused", event.service));
+        self.forget(event);
         if event.kind == EventKind::Request {
-            self.send(refusal(&event.to_open(), text));
+            self.deliver_refusal(event.id, refusal(&event.to_open(), text));
         }
     }
 
     /// After the grace, what nobody came for is refused.
     fn end_grace(&self) {
-        let abandoned: Vec<Event> = {
+        let abandoned: VecDeque<Event> = {
             let mut state = self.lock();
             if state.has_handler || state.is_polled || state.grace_ends.is_none_or(|end| Instant::now() < end) {
                 return;
             }
             state.grace_ends = None;
-            let events: Vec<Event> = state.events.drain(..).collect();
+            let (kept, events): (VecDeque<Event>, VecDeque<Event>) =
+                state.events.drain(..).partition(|event| event.redelivered);
+            state.events = kept;
             for event in &events {
                 state.open.remove(&event.id);
             }

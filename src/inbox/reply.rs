@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 /// An answer on its way.
 #[derive(Debug, Clone)]
 pub struct Answer {
+    /// The event it answers; 0 when it is not kept until the platform has it.
+    pub event_id: u64,
     /// The platform it goes to.
     pub platform: Platform,
     /// What is answered.
@@ -39,6 +41,9 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
             data.insert(name.to_owned(), value.clone());
         }
     }
+    if open.platform == Platform::Etcp {
+        super::push::in_both_words(&mut data);
+    }
     let is_relayed = open.interface.is_some_and(|interface| interface.reply_names.contains(&RELAYED));
     if is_relayed && !data.contains_key("path") {
         let target = data.shift_remove("data_target").unwrap_or_else(|| Value::from("bolink"));
@@ -48,7 +53,7 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
         data.entry("errmsg").or_insert_with(|| Value::from(""));
     }
     let service = if is_relayed { RELAYED.to_owned() } else { open.service.clone() };
-    Answer { platform: open.platform, interface: open.interface, service, data }
+    Answer { event_id: 0, platform: open.platform, interface: open.interface, service, data }
 }
 
 /// Members that an answer repeats from its downlink.

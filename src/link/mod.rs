@@ -1,6 +1,7 @@
 //! The links: one room a platform, and what they share.
 
 pub mod backoff;
+pub mod bolink;
 pub mod cloud;
 pub mod dial;
 pub mod etcp;
@@ -56,6 +57,12 @@ pub trait Link: Send + Sync {
     /// Puts a request on its way. The error codes [`Broken`](crate::error::Code::Broken) and
     /// [`Timeout`](crate::error::Code::Timeout) mean that the platform may have taken it.
     fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>>;
+
+    /// Whether this link could ever send the request: the error tells what is wrong with it.
+    fn check(&self, request: &Request) -> Result<()> {
+        let _ = request;
+        Ok(())
+    }
 
     /// What `parklink_status` tells of this link: `state` (`up`, `connecting`, `down`, `refused`, `closed`), `since`
     /// (unix seconds), `last_error`, counters.

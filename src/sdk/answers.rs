@@ -1,13 +1,14 @@
 //! Answers to downlinks on their way: a worker for each link sends them, so that no callback waits for a platform.
 
 use super::route;
-use crate::catalogue::Platform;
+use crate::catalogue::{Platform, same_value};
 use crate::error::{Code, Error, Result};
-use crate::inbox::{Answer, Outlet};
+use crate::inbox::{Answer, Inbox, Outlet};
 use crate::link::dial::Cancel;
-use crate::link::{Link, RequestKind};
+use crate::link::{Link, Members, RequestKind};
 use crate::log::Log;
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// Between attempts.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long an answer is worth sending; the platform asks again or has given up by then.
 const WORTH: Duration = Duration::from_secs(120);
@@ -38,17 +42,17 @@ struct Job {
 }
 
 impl Answers {
-    pub fn start(links: &Arc<Vec<Box<dyn Link>>>, log: &Arc<Log>) -> Result<Answers> {
+    pub fn start(links: &Arc<Vec<Box<dyn Link>>>, inbox: &Arc<Inbox>, log: &Arc<Log>) -> Result<Answers> {
         let shared = Arc::<Shared>::default();
         let mut queues = Vec::new();
         let mut workers = Vec::new();
         for at in 0..links.len() {
             let (sender, receiver) = unbounded();
-            let (links, log, shared) = (links.clone(), log.clone(), shared.clone());
+            let (links, inbox, log, shared) = (links.clone(), inbox.clone(), log.clone(), shared.clone());
             queues.push((links[at].platform(), sender));
             let worker = thread::Builder::new().name("parklink-answers".into());
             let worker = worker
-                .spawn(move || work(links[at].as_ref(), &receiver, &log, &shared))
+                .spawn(move || work(links[at].as_ref(), &receiver, &inbox, &log, &shared))
                 .map_err(|error| Error::new(Code::Io, format!("no thread for answers: {error}")))?;
             workers.push(worker);
         }
@@ -93,48 +97,51 @@ impl Answers {
     }
 }
 
-fn work(link: &dyn Link, jobs: &Receiver<Job>, log: &Log, shared: &Shared) {
+fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared: &Shared) {
     loop {
         let job = select! {
             recv(jobs) -> job => job,
             recv(shared.stop.receiver()) -> _ => return,
         };
         let Ok(job) = job else { return };
-        deliver(link, &job, log, shared);
+        if deliver(link, &job, log, shared) {
+            inbox.answer_delivered(job.answer.event_id);
+        }
         shared.left.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// Sends an answer until the platform has it, refuses it, or it is not worth sending any more.
-fn deliver(link: &dyn Link, job: &Job, log: &Log, shared: &Shared) {
-    let Answer { interface, service, data, .. } = &job.answer;
+/// Sends an answer until the platform has it, refuses it, or it is not worth sending any more; one that is kept on disk
+/// always is. Whether that is over for good.
+fn deliver(link: &dyn Link, job: &Job, log: &Log, shared: &Shared) -> bool {
+    let Answer { interface, service, data, event_id, .. } = &job.answer;
     let name = link.platform().name();
     loop {
         let request =
             route::request(link.platform(), *interface, service, data, Instant::now() + ATTEMPT, RequestKind::Answer);
-        match link.begin(request).and_then(|pending| pending()) {
+        let error = match link.begin(request).and_then(|pending| pending()) {
             Ok(reply) => {
-                let refusal = reply.get("errmsg").and_then(|text| text.as_str()).filter(|_| {
-                    reply
-                        .get("state")
-                        .is_some_and(|state| crate::catalogue::same_value(state, &serde_json::Value::from(0)))
-                });
-                match refusal {
+                match refusal(&reply) {
                     Some(text) => log.error(format_args!("{name}: the answer to {service} was refused: {text}")),
                     None => log.debug(format_args!("{name}: {service} answered")),
                 }
-                return;
+                return true;
             }
-            Err(error) => {
-                let is_over = job.since.elapsed() > WORTH || shared.stop.is_cancelled();
-                if is_over || !(error.code.is_retryable() || error.code == Code::NotStored) {
-                    return log.error(format_args!("{name}: the answer to {service} was not sent: {}", error.message));
-                }
-                log.warn(format_args!("{name}: the answer to {service} waits: {}", error.message));
-                if !shared.stop.sleep(Duration::from_secs(1)) {
-                    return;
-                }
-            }
+            Err(error) => error,
+        };
+        if !matches!(error.code, Code::NotStored | Code::LoginRefused) && !error.code.is_retryable() {
+            log.error(format_args!("{name}: the answer to {service} cannot be sent: {}", error.message));
+            return error.code != Code::Closed;
         }
+        if (*event_id == 0 && job.since.elapsed() > WORTH) || !shared.stop.sleep(PAUSE) {
+            log.error(format_args!("{name}: the answer to {service} was not sent: {}", error.message));
+            return false;
+        }
+        log.warn(format_args!("{name}: the answer to {service} waits: {}", error.message));
     }
+}
+
+fn refusal(reply: &Members) -> Option<&str> {
+    let is_no = reply.get("state").is_some_and(|state| same_value(state, &Value::from(0)));
+    reply.get("errmsg").and_then(Value::as_str).filter(|_| is_no)
 }

@@ -1,13 +1,16 @@
 //! The library for Rust: open, upload, call, on_downlink, reply, poll, status, close. The C interface is a thin dress over it.
 
 mod answers;
+mod deliver;
 mod outcome;
 mod pay_status;
 mod platforms;
 mod route;
 
 pub use self::outcome::Outcome;
-pub use crate::inbox::{DownlinkHandler, Event, EventKind, LogHandler};
+pub(crate) use self::outcome::of_reply;
+pub(crate) use self::route::request;
+pub use crate::inbox::{DeliveryHandler, DownlinkHandler, Event, EventKind, LogHandler};
 
 use self::answers::Answers;
 use self::route::Way;
@@ -15,9 +18,11 @@ use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
+use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
-use crate::link::{Link, Members, RequestKind};
+use crate::link::{Link, Members};
 use crate::log::{Level, Log};
+use crate::outbox::Outbox;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +40,7 @@ pub struct Sdk {
     inbox: Arc<Inbox>,
     links: Arc<Vec<Box<dyn Link>>>,
     answers: Answers,
+    outbox: Option<Outbox>,
     validation: Validation,
     is_closed: AtomicBool,
 }
@@ -60,14 +66,19 @@ impl Sdk {
             queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
             keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
             grace: GRACE,
+            window_seconds: config.number("store.window_days") * 86_400,
         };
-        let inbox = Inbox::open(limits, log.clone())?;
+        let store = deliver::open_store(&config, &log)?;
+        let inbox = Inbox::open(limits, log.clone(), store.clone())?;
         let links = open_links(&config, &log, &inbox).inspect_err(|_| {
             inbox.close(Duration::ZERO);
         })?;
         let links = Arc::new(links);
-        let answers = Answers::start(&links, &log)?;
+        let answers = Answers::start(&links, &inbox, &log)?;
         inbox.set_outlet(Some(answers.outlet()));
+        inbox.send_recalled();
+        let outbox =
+            store.map(|store| Outbox::start(&config, store, links.clone(), inbox.clone(), log.clone())).transpose()?;
         let validation = match config.word("validation") {
             "off" => Validation::Off,
             "warn" => Validation::Warn,
@@ -76,7 +87,7 @@ impl Sdk {
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
-        Ok(Sdk { config, log, inbox, links, answers, validation, is_closed: AtomicBool::new(false) })
+        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, is_closed: AtomicBool::new(false) })
     }
 
     /// The configuration it was opened with.
@@ -176,21 +187,9 @@ impl Sdk {
         for way in ways {
             self.check(way.interface, members, Side::Request)?;
         }
-        let begun: Vec<_> = ways
-            .iter()
-            .map(|way| {
-                let request = way.request(members, self.deadline(way.link.platform()), RequestKind::Live);
-                (way, way.link.begin(request))
-            })
-            .collect();
-        let outcomes = begun.into_iter().map(|(way, begun)| {
-            let service = way.service();
-            let outcome = match begun.and_then(|pending| pending()) {
-                Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, service, reply),
-                Err(error) => Outcome::from(error),
-            };
-            (way.link.platform(), outcome)
-        });
+        let begun: Vec<_> = ways.iter().map(|way| self.begin(way, members)).collect();
+        let outcomes =
+            begun.into_iter().zip(ways).map(|(begun, way)| (way.link.platform(), self.finish(way, members, begun)));
         Ok(outcome::join(outcomes.collect()))
     }
 
@@ -264,6 +263,7 @@ impl Sdk {
             way.link.platform().name()
         ));
         self.answers.outlet()(crate::inbox::Answer {
+            event_id: 0,
             platform: way.link.platform(),
             interface: Some(interface),
             service,
@@ -282,7 +282,9 @@ impl Sdk {
         let links: Members =
             self.links.iter().map(|link| (link.platform().name().to_owned(), Value::Object(link.status()))).collect();
         let (waiting, unanswered) = self.inbox.depth();
+        let outbox = self.outbox.as_ref().map(Outbox::status);
         let status = json!({
+            "outbox": outbox,
             "version": env!("CARGO_PKG_VERSION"),
             "park_id": self.config.text("park_id"),
             "local_id": self.config.text("local_id"),
@@ -343,6 +345,9 @@ impl Sdk {
             link.shut();
         }
         let unsent = self.answers.stop();
+        if let Some(outbox) = &self.outbox {
+            outbox.stop();
+        }
         self.inbox.set_outlet(None);
         self.log.set_tap(None);
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
@@ -380,6 +385,9 @@ fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec
     let mut links: Vec<Box<dyn Link>> = Vec::new();
     if config.text("cloud_addr").is_some() {
         links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
+    }
+    if config.text("bolink_addr").is_some() {
+        links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
     }
     links.extend(platforms::open(config, log)?);
     Ok(links)

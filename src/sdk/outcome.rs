@@ -6,7 +6,7 @@ use crate::link::{Members, cloud};
 use serde_json::{Value, json};
 
 /// What came of an upload or call.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outcome {
     /// The platform's reply; there when it replied, a refusal included.
     pub reply: Option<Members>,

@@ -124,6 +124,16 @@ impl Store {
         );
     }
 
+    /// The software refused it, or nobody took it: the platform may say it again, and it is new then.
+    pub fn event_refused(&self, id: u64) {
+        self.write(
+            move |connection| {
+                connection.prepare_cached("DELETE FROM event WHERE id = ?1")?.execute([id.cast_signed()]).map(|_| ())
+            },
+            |_| {},
+        );
+    }
+
     /// Forgets what was last seen before the window, and whatever exceeds `most`.
     pub fn forget_events(&self, window_seconds: i64, most: i64) {
         let before = self.seconds() - window_seconds;

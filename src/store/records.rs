@@ -1,7 +1,7 @@
 //! Records on their way to a platform, and those that cannot be delivered.
 
 use super::{Reader, Store, now_ms};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -351,14 +351,4 @@ impl Reader {
             rows.collect()
         })
     }
-}
-
-/// The refusal of a full outbox.
-pub(crate) fn full(limit: &str, found: i64) -> Error {
-    Error::new(
-        Code::OutboxFull,
-        format!(
-            "the outbox holds {found}, the limit is {limit}: nothing was stored; bring the link up or raise the limit"
-        ),
-    )
 }

@@ -9,13 +9,13 @@
 import collections
 import json
 import random
-import select
 import socket
 import threading
 import time
 import uuid
 
 import normal_form
+from http_conn import HttpConn, read_request
 
 Violation = collections.namedtuple("Violation", "rule detail at")
 
@@ -41,47 +41,6 @@ def dump(members):
     names = list(members)
     random.shuffle(names)
     return json.dumps({n: members[n] for n in names}, ensure_ascii=False)
-
-
-class HttpRequest(object):
-    def __init__(self, conn, method, path, headers, body):
-        self.conn, self.method, self.path, self.headers, self.body = conn, method, path, headers, body
-        self.at = time.monotonic()
-        self.number = conn.requests          # 1 for the first request of a connection
-        self.text = body.decode("utf-8", "replace")
-        self.doc, self.data, self.data_text = {}, None, None
-        self.name = self.sign = self.token = None
-
-    def __repr__(self):
-        return "<%s %s %r>" % (self.method, self.path, self.body[:300])
-
-
-class HttpConn(object):
-    def __init__(self, sock, number):
-        self.sock, self.number, self.requests, self.buffer, self.open = sock, number, 0, b"", True
-
-    def send(self, data):
-        try:
-            self.sock.sendall(data)
-            return True
-        except OSError:
-            return False
-
-    def gone(self):
-        """Whether the client has hung up."""
-        try:
-            ready, _, _ = select.select([self.sock], [], [], 0)
-            return bool(ready) and self.sock.recv(1, socket.MSG_PEEK) == b""
-        except (OSError, ValueError):
-            return True
-
-    def close(self):
-        self.open = False
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.sock.close()
 
 
 class Job(object):
@@ -254,7 +213,7 @@ class BolinkServer(object):
     def _serve(self, conn):
         try:
             while conn.open and not self.stopping:
-                request = self._read(conn)
+                request = read_request(conn)
                 if request is None:
                     break
                 self._handle(request)
@@ -267,51 +226,6 @@ class BolinkServer(object):
                 self.news.notify_all()
             if conn.open:
                 conn.close()
-
-    def _fill(self, conn):
-        piece = conn.sock.recv(65536)
-        conn.buffer += piece
-        return bool(piece)
-
-    def _read(self, conn):
-        while b"\r\n\r\n" not in conn.buffer:
-            if not self._fill(conn):
-                if conn.buffer.strip():
-                    raise ValueError("request cut: %r" % conn.buffer[:200])
-                return None
-        head, conn.buffer = conn.buffer.split(b"\r\n\r\n", 1)
-        lines = head.decode("latin-1").split("\r\n")
-        parts = lines[0].split(" ")
-        if len(parts) != 3 or parts[2] not in ("HTTP/1.1", "HTTP/1.0"):
-            raise ValueError("request line %r" % lines[0])
-        headers = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
-            if not colon or name != name.strip():
-                raise ValueError("header %r" % line)
-            headers[name.lower()] = value.strip()
-        conn.requests += 1
-        if "chunked" in headers.get("transfer-encoding", "").lower():
-            body = b""
-            while True:
-                while b"\r\n" not in conn.buffer:
-                    if not self._fill(conn):
-                        return None
-                size, conn.buffer = conn.buffer.split(b"\r\n", 1)
-                size = int(size.split(b";")[0], 16)
-                while len(conn.buffer) < size + 2:
-                    if not self._fill(conn):
-                        return None
-                body, conn.buffer = body + conn.buffer[:size], conn.buffer[size + 2:]
-                if size == 0:
-                    break
-        else:
-            size = int(headers.get("content-length", "0"))
-            while len(conn.buffer) < size:
-                if not self._fill(conn):
-                    raise ValueError("body cut")
-            body, conn.buffer = conn.buffer[:size], conn.buffer[size:]
-        return HttpRequest(conn, parts[0], parts[1], headers, body)
 
     # -- the referee
     def _handle(self, request):
@@ -436,7 +350,7 @@ class BolinkServer(object):
                 self.news.notify_all()
 
     def _upload(self, request):
-        doc, data, name = request.doc, request.data, request.name
+        data, name = request.data, request.name
         if not isinstance(data, dict) or not isinstance(name, str):
             return {"state": 0, "errmsg": "data error"}
         if name == "login":

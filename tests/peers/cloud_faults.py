@@ -106,7 +106,7 @@ def nameless(text):
     def step(job):
         if text in (facts.DEAD_TOKEN, facts.OVER_TIMES):
             job.server.refused_unstored(job.request)
-        if text == facts.DEAD_TOKEN:
+        if text in facts.LOGIN_AGAIN:
             job.excuse()
         job.settle()
         job.conn.send({"state": 0, "errmsg": text})

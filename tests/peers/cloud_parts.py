@@ -44,6 +44,7 @@ class Request(object):
         self.line = raw.decode("utf-8", "replace")
         self.kind = "junk"          # heartbeat, login, request, answer, junk
         self.wrapper = {}
+        self.accepted = False       # a login that gave a token
         self.name = self.sign = self.token = self.data = self.data_text = None
 
     def __repr__(self):

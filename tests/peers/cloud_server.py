@@ -249,6 +249,8 @@ class CloudServer(Referee, Model):
             conn = request.conn
             if conn.under_way is request:
                 conn.under_way = None
+            if request.accepted:
+                conn.logged_in = True
 
     def deliver(self, conn, request, replies):
         """Send what process() returned."""
@@ -259,8 +261,6 @@ class CloudServer(Referee, Model):
                 conn.excused = True
                 conn.close()
                 return
-            if request.kind == "login" and isinstance(members, dict) and members.get("state") == 1:
-                conn.logged_in = True
             self.settle(request)
             if self.noise:
                 conn.send("")

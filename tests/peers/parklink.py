@@ -40,6 +40,7 @@ def library():
         u32, u64 = ctypes.c_uint32, ctypes.c_uint64
         for name, arguments in (
                 ("open", [text, out]), ("close", [handle, u32, ctypes.POINTER(u64)]),
+                ("wait_ready", [handle, u32]),
                 ("upload", [handle, text, out]), ("call", [handle, text, text, out]),
                 ("in_park", [handle, text, out]), ("out_park", [handle, text, out]),
                 ("etc_pay", [handle, text, out]), ("pay_status", [handle, text, out]),
@@ -117,6 +118,11 @@ class Parklink(object):
         if result[0] != OK:
             raise ParklinkError(*result)
         return result[1]
+
+    def wait_ready(self, timeout_ms=3000):
+        code = library().parklink_wait_ready(self.handle, timeout_ms)
+        self.last_error = (library().parklink_last_error() or b"").decode("utf-8", "replace") if code else ""
+        return code
 
     def try_upload(self, record):
         return self._call("upload", _bytes(record))

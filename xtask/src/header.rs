@@ -10,16 +10,28 @@ struct Header {
     path: &'static str,
     template: &'static str,
     sources: &'static [&'static str],
-    /// The macro of its calling convention.
-    convention: &'static str,
+    /// The macro of its functions' calling convention.
+    functions: &'static str,
+    /// The same for the functions it is given.
+    callbacks: &'static str,
 }
 
-const HEADERS: &[Header] = &[Header {
-    path: "include/parklink.h",
-    template: "src/abi/parklink.h.in",
-    sources: &["src/abi/callbacks.rs", "src/abi/calls.rs", "src/abi/facts.rs"],
-    convention: "PARKLINK_CALL",
-}];
+const HEADERS: &[Header] = &[
+    Header {
+        path: "include/parklink.h",
+        template: "src/abi/parklink.h.in",
+        sources: &["src/abi/callbacks.rs", "src/abi/calls.rs", "src/abi/facts.rs"],
+        functions: "PARKLINK_CALL",
+        callbacks: "PARKLINK_CALL",
+    },
+    Header {
+        path: "include/upload_util.h",
+        template: "src/abi/upload_util.h.in",
+        sources: &["src/abi/upload_util/mod.rs"],
+        functions: "UPLOAD_UTIL_CALL",
+        callbacks: "UPLOAD_UTIL_CALLBACK",
+    },
+];
 
 /// Every header as it ought to be, with its path below the workspace.
 pub fn render() -> Vec<(PathBuf, String)> {
@@ -42,7 +54,10 @@ fn one(root: &Path, header: &Header) -> String {
         ("@LEVELS@", levels()),
         ("@DECLARATIONS@", declarations(root, header)),
     ];
-    facts.iter().fold(template, |text, (place, fact)| text.replace(place, fact))
+    let text = facts.iter().fold(template, |text, (place, fact)| text.replace(place, fact));
+    // Compilers of Chinese Windows read a file without a mark as GBK, and may lose the end of a comment in it.
+    assert!(text.is_ascii(), "{} must be plain ASCII", header.path);
+    text
 }
 
 fn codes() -> String {
@@ -68,24 +83,25 @@ fn declarations(root: &Path, header: &Header) -> String {
     let mut bytes = Vec::new();
     builder.generate().expect("src/abi is plain Rust").write(&mut bytes);
     let text = String::from_utf8(bytes).expect("cbindgen writes UTF-8");
-    tidy(&text, header.convention)
+    tidy(&text, header)
 }
 
-/// What cbindgen cannot be told: the calling convention, and that Rust's notes on safety are not for readers of C.
-fn tidy(text: &str, convention: &str) -> String {
+/// What cbindgen cannot be told: calling conventions, and that Rust's notes on safety are not for readers of C.
+fn tidy(text: &str, header: &Header) -> String {
     let text = text.replace(" *\n * # Safety\n * See the header.\n", "");
-    text.trim().lines().map(|line| with_convention(line, convention)).collect::<Vec<_>>().join("\n")
+    text.trim().lines().map(|line| with_convention(line, header)).collect::<Vec<_>>().join("\n")
 }
 
 /// `int32_t name(…);` and `typedef void (*name)(…);` with the convention before the name; other lines as they are.
-fn with_convention(line: &str, convention: &str) -> String {
-    let is_code = line.starts_with(|first: char| first.is_ascii_alphabetic());
-    let Some(bracket) = line.find('(').filter(|_| is_code) else { return line.to_owned() };
+fn with_convention(line: &str, header: &Header) -> String {
+    let Some(bracket) = line.find('(').filter(|_| line.starts_with(|first: char| first.is_ascii_alphabetic())) else {
+        return line.to_owned();
+    };
     if let Some(rest) = line[bracket..].strip_prefix("(*") {
-        return format!("{}({convention} *{rest}", &line[..bracket]);
+        return format!("{}({} *{rest}", &line[..bracket], header.callbacks);
     }
-    let line = line.replace("struct ", "");
-    let bracket = line.find('(').unwrap_or(0);
     let name = line[..bracket].rfind([' ', '*']).map_or(0, |before| before + 1);
-    format!("{}{convention} {}", &line[..name], &line[name..])
+    // The typedefs of the structs do without the word.
+    let arguments = line[name..].replace("struct ", "");
+    format!("{}{} {arguments}", &line[..name], header.functions)
 }

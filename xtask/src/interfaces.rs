@@ -5,7 +5,7 @@
 //! what the library does.
 
 use crate::Page;
-use parklink::catalogue::{self, Class, Direction, Interface, Knowledge};
+use parklink::catalogue::{self, Direction, Interface, Knowledge};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -125,6 +125,12 @@ impl Link for CloudLink {
         }))
     }
 
+    fn check(&self, request: &Request) -> Result<()> {
+        let facts = &self.inner.facts;
+        let signed = line::signed(&request.data, &facts.key)?;
+        line::measure(&request.service, None, &request.data, &signed, facts.line_limit)
+    }
+
     fn status(&self) -> Members {
         self.inner.lock().status()
     }

@@ -69,7 +69,12 @@ impl Response {
             (300..=399, None) => "; it points elsewhere and a record is not sent there: correct the address".to_owned(),
             _ => String::new(),
         };
-        Error::new(Code::Http, format!("the platform answered HTTP {}{advice}", self.status))
+        let mut error = Error::new(Code::Http, format!("the platform answered HTTP {}{advice}", self.status));
+        error.status = Some(self.status);
+        // Seconds; a date is left to the usual pauses.
+        let seconds = self.retry_after.as_ref().and_then(|after| after.trim().parse::<u32>().ok());
+        error.wait = seconds.map(|seconds| Duration::from_secs(seconds.min(3600).into()));
+        error
     }
 }
 

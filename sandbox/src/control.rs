@@ -1,0 +1,371 @@
+//! The control API: look at the state, act as cloud, platform and driver, switch faults on.
+
+use crate::app::App;
+use crate::cloud::sync;
+use crate::driver::{Electronic, EtcAnswer};
+use crate::faults::{KINDS, Platform};
+use crate::json::{self, Members};
+use crate::lots;
+use crate::world::World;
+use crate::{acts, clock, downlinks, http};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The part of a request's address after the question mark.
+pub type Parameters = Query<HashMap<String, String>>;
+/// What went wrong, for the caller.
+pub type Refusal = (StatusCode, String);
+
+/// What `GET /` says: how to ask, what it does.
+const PAGES: &[(&str, &str)] = &[
+    ("GET /", "this"),
+    (
+        "GET /state[?parts=cloud,bolink,…]",
+        "everything, or these parts: counts, orders, records, downlinks with their answers, queue, payments, faults",
+    ),
+    (
+        "POST /downlink[?wait_ms=N|wait=1]",
+        "{park_id?, link?: cloud|bolink, local_id?, message: {service_name, …}}: send a message; with wait the answer",
+    ),
+    ("POST /sync", "{park_id?, service_name, data, made_s_ago?}: queue a scheduled change"),
+    ("POST /sync/run", "run a round of scheduled downlinks now"),
+    ("POST /driver/scan", "{park_id?, car_number?, order_id?, pay_scene?, out_channel_id?}: ask the lot for the price"),
+    ("POST /driver/pay", "{park_id?, query_order_no? or order_id + amount}: prepay, tell the lot"),
+    ("POST /driver/enter", "{park_id?, phone, channel_id, car_number?}: come without a plate"),
+    ("POST /driver/exit-pay", "{park_id?, out_channel_id, order_id? + car_number? + amount?}: scan the exit code, pay"),
+    ("POST /balance", "{car_number, balance, autopay?}: set a driver's balance; pushed when it changed"),
+    ("POST /price", "{park_id?, price_id, car_type, describe?, operate_type?}: change a price in the cloud (queued)"),
+    ("POST /coupon", "{park_id?, car_number or order_id, money? or duration?, …}: give a coupon (deliver_ticket)"),
+    ("POST /etc", "{answer: paid|refused|pending, result?: paid|refused}: what ETC answers"),
+    ("POST /electronic", "{answer: auto|paid|refused|never}: what becomes of wallet and code payments"),
+    ("POST /screen", "{park_id?, channel_id, device_ip, …}: bind a smart screen"),
+    ("POST /prepay-card", "{park_id?, card_id, balance}: a stored-value card"),
+    ("POST /lots", "{park_id, …}: add or change a lot"),
+    ("POST /faults", "{platform: cloud|bolink, kind, value?, count?, service?}: switch a fault on"),
+    ("DELETE /faults[?platform=…&kind=…]", "switch faults off"),
+    ("POST /reset", "forget all but the lots; cloud connections are closed"),
+];
+
+/// The routes.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(help))
+        .route("/state", get(state))
+        .route("/downlink", post(downlink))
+        .route("/sync/run", post(sync_run))
+        .route("/driver/{action}", post(acts::act))
+        .route("/faults", post(fault).delete(clear_faults))
+        .route("/{setting}", post(set))
+        .with_state(app)
+}
+
+pub fn reply(result: Result<Value, Refusal>) -> Response {
+    match result {
+        Ok(value) => http::answer(StatusCode::OK, value.to_string()),
+        Err((status, text)) => http::answer(status, json!({"error": text}).to_string()),
+    }
+}
+
+pub fn bad(text: impl Into<String>) -> Refusal {
+    (StatusCode::BAD_REQUEST, text.into())
+}
+
+pub fn members(body: &Bytes) -> Result<Members, Refusal> {
+    if body.is_empty() {
+        return Ok(Members::new());
+    }
+    serde_json::from_slice(body).map_err(|error| bad(format!("the body is no JSON object: {error}")))
+}
+
+pub fn lot_of(world: &World, request: &Members) -> Result<String, Refusal> {
+    match json::filled(request, "park_id") {
+        Some(lot) if world.lot(&lot).is_some() => Ok(lot),
+        Some(lot) => Err(bad(format!("park_id: the sandbox has no lot `{lot}`"))),
+        None => world.lots.first().map(|lot| lot.park_id.clone()).ok_or_else(|| bad("there is no lot")),
+    }
+}
+
+pub fn need(request: &Members, name: &str) -> Result<String, Refusal> {
+    json::filled(request, name).ok_or_else(|| bad(format!("{name}: missing")))
+}
+
+async fn help() -> Response {
+    let pages: Members = PAGES.iter().map(|(page, does)| ((*page).to_owned(), Value::from(*does))).collect();
+    let kinds: Members = KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), Value::from(*does))).collect();
+    let mut value = json!({"program": "parklink-sandbox", "version": env!("CARGO_PKG_VERSION"), "pages": pages});
+    value["faults"] = Value::Object(kinds);
+    value["faults"]["token_kill"] = "both: every token dies, at once and once".into();
+    reply(Ok(value))
+}
+
+async fn state(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
+    let mut state = app.world().shown();
+    if let (Some(parts), Value::Object(members)) = (parameters.get("parts"), &mut state) {
+        members.retain(|name, _| parts.split(',').any(|part| part == name));
+    }
+    reply(Ok(state))
+}
+
+/// How long to wait for the answer: the documented time with `wait=1`, or so many milliseconds.
+pub fn patience(parameters: &HashMap<String, String>, service: &str) -> Result<Option<Duration>, Refusal> {
+    if let Some(text) = parameters.get("wait_ms") {
+        let millis: u64 = text.parse().map_err(|_| bad(format!("wait_ms: `{text}` is no number")))?;
+        return Ok((millis > 0).then(|| Duration::from_millis(millis)));
+    }
+    Ok(parameters.contains_key("wait").then(|| downlinks::patience(service)))
+}
+
+async fn downlink(State(app): State<Arc<App>>, Query(parameters): Parameters, body: Bytes) -> Response {
+    reply(send_downlink(&app, &parameters, &body).await)
+}
+
+async fn send_downlink(app: &Arc<App>, parameters: &HashMap<String, String>, body: &Bytes) -> Result<Value, Refusal> {
+    let request = members(body)?;
+    let message = match request.get("message") {
+        Some(Value::Object(message)) => message.clone(),
+        _ => return Err(bad("message: expected an object with service_name")),
+    };
+    let link = match json::filled(&request, "link") {
+        None => None,
+        Some(name) => Some(Platform::named(&name).ok_or_else(|| bad("link: expected cloud or bolink"))?),
+    };
+    let service = json::text(&message, "service_name").unwrap_or_default();
+    let wait = patience(parameters, &service)?;
+    let local_id = json::text(&request, "local_id");
+    let lot = lot_of(&app.world(), &request)?;
+    ask(app, &lot, link, local_id.as_deref(), message, wait).await
+}
+
+/// Sends a message and, if asked to, waits for the answer.
+pub async fn ask(
+    app: &Arc<App>,
+    lot: &str,
+    link: Option<Platform>,
+    local_id: Option<&str>,
+    message: Members,
+    wait: Option<Duration>,
+) -> Result<Value, Refusal> {
+    let question = json::text(&message, "service_name").unwrap_or_default();
+    let sent = downlinks::send(&mut app.world(), lot, link, local_id, message);
+    let id = match sent {
+        Ok(id) => id,
+        Err(text) => return Ok(json!({"sent": false, "reason": text})),
+    };
+    let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
+    let answer = answer_to(app, id, wait).await;
+    let mut result = json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer});
+    if question == "query_prodprice"
+        && let Some(answer) = &answer
+        && json::whole(answer, "state") == Ok(Some(0))
+    {
+        result["shown"] = shown_errmsg(&json::text(answer, "errmsg").unwrap_or_default()).into();
+    }
+    Ok(result)
+}
+
+/// What the page makes of a refused card price: the text up to the first underscore, URL-decoded.
+fn shown_errmsg(text: &str) -> String {
+    let cut = text.split('_').next().unwrap_or_default();
+    let mut bytes = Vec::new();
+    let mut rest = cut.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let (byte, length) = match (first, code) {
+            (b'%', Some(code)) => (code, 3),
+            (b'+', _) => (b' ', 1),
+            _ => (*first, 1),
+        };
+        bytes.push(byte);
+        rest = &rest[length..];
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+async fn answer_to(app: &Arc<App>, id: u64, wait: Duration) -> Option<Members> {
+    let end = tokio::time::Instant::now() + wait;
+    loop {
+        if let Some(answer) = app.world().downlinks.first_answer(id) {
+            return Some(answer.clone());
+        }
+        if tokio::time::Instant::now() >= end {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn sync_run(State(app): State<Arc<App>>) -> Response {
+    let sent = sync::run(&mut app.world());
+    reply(Ok(json!({"sent": sent})))
+}
+
+async fn fault(State(app): State<Arc<App>>, body: Bytes) -> Response {
+    reply(members(&body).and_then(|request| switch_on(&app, &request)))
+}
+
+fn switch_on(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
+    let mut world = app.world();
+    if json::text(request, "kind").as_deref() == Some("token_kill") {
+        let killed = match json::text(request, "platform").and_then(|name| Platform::named(&name)) {
+            Some(Platform::Cloud) => world.cloud.kill_tokens(),
+            Some(Platform::Bolink) => world.bolink.kill_tokens(),
+            None => return Err(bad("platform: expected cloud or bolink")),
+        };
+        return Ok(json!({"killed": killed}));
+    }
+    world.faults.add(request).map_err(bad)?;
+    Ok(json!({"faults": world.faults.shown()}))
+}
+
+async fn clear_faults(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
+    let mut world = app.world();
+    let platform = parameters.get("platform").and_then(|name| Platform::named(name));
+    world.faults.clear(platform, parameters.get("kind").map(String::as_str));
+    reply(Ok(json!({"faults": world.faults.shown()})))
+}
+
+async fn set(
+    State(app): State<Arc<App>>,
+    Path(setting): Path<String>,
+    Query(parameters): Parameters,
+    body: Bytes,
+) -> Response {
+    let request = match members(&body) {
+        Ok(request) => request,
+        Err(refusal) => return reply(Err(refusal)),
+    };
+    if setting == "coupon" {
+        return reply(coupon(&app, &parameters, &request).await);
+    }
+    reply(change(&mut app.world(), &setting, &request))
+}
+
+fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, Refusal> {
+    match setting {
+        "reset" => world.reset(),
+        "sync" => {
+            let lot = lot_of(world, request)?;
+            let service = need(request, "service_name")?;
+            let data = request.get("data").and_then(Value::as_object).ok_or_else(|| bad("data: expected an object"))?;
+            let ago = json::whole(request, "made_s_ago").map_err(|_| bad("made_s_ago: no number"))?.unwrap_or(0);
+            let made = clock::seconds() - ago;
+            let id = world.cloud.syncs.add(&lot, &service, data.clone(), made).map_err(bad)?;
+            return Ok(json!({"id": id}));
+        }
+        "price" => {
+            let lot = lot_of(world, request)?;
+            let mut data = request.clone();
+            data.shift_remove("park_id");
+            for name in ["create_time", "update_time"] {
+                data.entry(name).or_insert_with(|| clock::seconds().into());
+            }
+            data.entry("operate_type").or_insert_with(|| 1.into());
+            let made = clock::seconds();
+            let id = world.cloud.syncs.add(&lot, "price_sync", data, made).map_err(bad)?;
+            return Ok(json!({"id": id}));
+        }
+        "balance" => {
+            let plate = need(request, "car_number")?;
+            let fen = json::fen(&need(request, "balance")?).ok_or_else(|| bad("balance: no amount in yuan"))?;
+            let autopay = json::whole(request, "autopay").map_err(|_| bad("autopay: 0 or 1"))?.unwrap_or(1) != 0;
+            let changed = world.drivers.set_balance(&plate, fen, autopay);
+            // Pushed where the car is inside.
+            let inside = world.orders.iter().filter(|order| order.open && order.text("car_number") == plate);
+            let mut lots: Vec<String> = inside.map(|order| order.lot.clone()).collect();
+            lots.dedup();
+            let mut pushed = 0;
+            for lot in lots.into_iter().filter(|_| changed) {
+                let message = world.drivers.balance_push(&plate);
+                pushed += u64::from(downlinks::send(world, &lot, Some(Platform::Bolink), None, message).is_ok());
+            }
+            return Ok(json!({"changed": changed, "pushed": pushed}));
+        }
+        "etc" => {
+            world.drivers.etc = match need(request, "answer")?.as_str() {
+                "paid" => EtcAnswer::Paid,
+                "refused" => EtcAnswer::Refused,
+                "pending" => {
+                    EtcAnswer::Pending { paid: json::filled(request, "result").is_none_or(|result| result == "paid") }
+                }
+                _ => return Err(bad("answer: expected paid, refused or pending")),
+            };
+        }
+        "electronic" => {
+            world.drivers.electronic = match need(request, "answer")?.as_str() {
+                "auto" => Electronic::Auto,
+                "paid" => Electronic::Paid,
+                "refused" => Electronic::Refused,
+                "never" => Electronic::Never,
+                _ => return Err(bad("answer: expected auto, paid, refused or never")),
+            };
+        }
+        "screen" => {
+            let lot = lot_of(world, request)?;
+            let channel = need(request, "channel_id")?;
+            let mut screen = request.clone();
+            screen.retain(|name, _| !matches!(name.as_str(), "park_id" | "channel_id"));
+            world.table(&lot, "screen").insert(channel, Value::Object(screen));
+        }
+        "prepay-card" => {
+            let lot = lot_of(world, request)?;
+            let card = need(request, "card_id")?;
+            need(request, "balance")?;
+            world.table(&lot, "prepay_card").insert(card, Value::Object(request.clone()));
+        }
+        "lots" => {
+            let new = lots::read(&Value::Object(request.clone()).to_string()).map_err(bad)?;
+            world.lots.retain(|lot| new.iter().all(|new| new.park_id != lot.park_id));
+            world.lots.extend(new);
+        }
+        _ => return Err((StatusCode::NOT_FOUND, format!("there is no /{setting}; GET / lists what there is"))),
+    }
+    Ok(json!({"ok": true}))
+}
+
+async fn coupon(app: &Arc<App>, parameters: &HashMap<String, String>, request: &Members) -> Result<Value, Refusal> {
+    let (lot, message) = {
+        let world = app.world();
+        let lot = lot_of(&world, request)?;
+        let plate = json::filled(request, "car_number");
+        let number = json::filled(request, "order_id");
+        let inside = world.order(&lot, |order| {
+            order.open && (Some(order.text("order_id")) == number || Some(order.text("car_number")) == plate)
+        });
+        let number = number.or_else(|| inside.map(|order| order.text("order_id")));
+        let plate = plate.or_else(|| inside.map(|order| order.text("car_number")));
+        let by_time = request.contains_key("duration");
+        let now = clock::seconds();
+        let mut message = json::object([
+            ("service_name", "deliver_ticket".into()),
+            ("ticket_id", clock::stamp().into()),
+            ("ticket_type", i64::from(by_time).into()),
+            ("duration", 0.into()),
+            ("money", "0".into()),
+            ("car_number", plate.unwrap_or_default().into()),
+            ("order_id", number.unwrap_or_default().into()),
+            ("create_time", now.into()),
+            ("limit_day", (now + 86400).into()),
+            ("time_range", "".into()),
+            ("shopName", "".into()),
+            ("remark", "".into()),
+        ]);
+        if by_time {
+            message.insert("ticket_unit".into(), 1.into());
+        }
+        for (name, value) in request.iter().filter(|(name, _)| *name != "park_id") {
+            message.insert(name.clone(), value.clone());
+        }
+        (lot, message)
+    };
+    let wait = patience(parameters, "deliver_ticket")?;
+    ask(app, &lot, None, None, message, wait).await
+}

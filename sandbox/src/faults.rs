@@ -1,0 +1,128 @@
+//! Faults that the control API switches on.
+
+use crate::json::{self, Members};
+use serde_json::Value;
+
+/// Which platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// The parking cloud.
+    Cloud,
+    /// Bolink.
+    Bolink,
+}
+
+impl Platform {
+    /// Its name in the control API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Platform::Cloud => "cloud",
+            Platform::Bolink => "bolink",
+        }
+    }
+
+    /// The platform of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Platform::Cloud, Platform::Bolink].into_iter().find(|platform| platform.name() == name)
+    }
+}
+
+/// The kinds of faults, with the platforms that have them.
+pub const KINDS: [(&str, &str); 10] = [
+    ("delay_ms", "both: answers come `value` milliseconds later"),
+    ("drop", "both: requests are handled and not answered (Bolink: the connection closes wordlessly)"),
+    ("close", "both: requests are handled, then the connection is closed instead of an answer"),
+    ("garbage", "both: answers are bytes that are no JSON"),
+    ("silence", "both: requests are neither handled nor answered"),
+    ("reject_login", "both: logins are refused"),
+    ("heartbeat_silence", "cloud: heartbeats are not answered"),
+    ("refuse", "cloud: new connections are closed at once"),
+    ("split", "cloud: everything is sent in pieces of `value` bytes"),
+    ("http_status", "bolink: the answer is this HTTP status and the request is not handled"),
+];
+
+/// One fault.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    platform: Platform,
+    kind: &'static str,
+    value: i64,
+    /// How often it still happens; nothing: until cleared.
+    left: Option<i64>,
+    /// Only for this service (`download` is the long poll).
+    service: Option<String>,
+}
+
+/// The faults that are on.
+#[derive(Debug, Default)]
+pub struct Faults {
+    list: Vec<Fault>,
+}
+
+impl Faults {
+    /// Switches one on.
+    pub fn add(&mut self, request: &Members) -> Result<(), String> {
+        let platform = json::text(request, "platform").and_then(|name| Platform::named(&name));
+        let platform = platform.ok_or("platform: expected cloud or bolink")?;
+        let kind = json::text(request, "kind").ok_or("kind: missing")?;
+        let found = KINDS.iter().find(|(name, _)| *name == kind);
+        let (kind, _) = found.ok_or_else(|| {
+            let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            format!("kind: `{kind}` is none of {} and token_kill", kinds.join(", "))
+        })?;
+        let number = |name| json::whole(request, name).map_err(|_| format!("{name}: no number"));
+        let value = number("value")?;
+        if matches!(*kind, "delay_ms" | "http_status" | "split") && value.is_none_or(|value| value < 1) {
+            return Err(format!("value: {kind} needs a number above 0"));
+        }
+        let left = number("count")?;
+        if left.is_some_and(|left| left < 1) {
+            return Err("count: expected a number above 0, or none for `until cleared`".into());
+        }
+        let service = json::text(request, "service");
+        self.list.push(Fault { platform, kind, value: value.unwrap_or(0), left, service });
+        Ok(())
+    }
+
+    /// Switches off what the request names: a platform, a kind, or all.
+    pub fn clear(&mut self, platform: Option<Platform>, kind: Option<&str>) {
+        self.list.retain(|fault| {
+            platform.is_some_and(|platform| platform != fault.platform) || kind.is_some_and(|kind| kind != fault.kind)
+        });
+    }
+
+    /// Whether this fault hits now; if so it is used up once. Gives its value.
+    pub fn hit(&mut self, platform: Platform, kind: &str, service: &str) -> Option<i64> {
+        let fits = |fault: &Fault| {
+            fault.platform == platform
+                && fault.kind == kind
+                && fault.service.as_deref().is_none_or(|wanted| wanted == service)
+        };
+        let at = self.list.iter().position(fits)?;
+        let fault = self.list.get_mut(at)?;
+        let value = fault.value;
+        if let Some(left) = &mut fault.left {
+            *left -= 1;
+            if *left == 0 {
+                self.list.remove(at);
+            }
+        }
+        Some(value)
+    }
+
+    /// What is on.
+    pub fn shown(&self) -> Value {
+        self.list
+            .iter()
+            .map(|fault| {
+                Value::Object(json::object([
+                    ("platform", fault.platform.name().into()),
+                    ("kind", fault.kind.into()),
+                    ("value", fault.value.into()),
+                    ("left", fault.left.map_or(Value::Null, Value::from)),
+                    ("service", json::maybe(fault.service.clone())),
+                ]))
+            })
+            .collect()
+    }
+}

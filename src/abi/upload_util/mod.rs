@@ -1,0 +1,201 @@
+//! The native functions of the original SDK, by their names, so that software made for it switches by changing a file
+//! name. What it may rely on stands in `upload_util.h.in`.
+
+// The names are the original's.
+#![allow(non_snake_case)]
+
+mod session;
+mod shape;
+mod strings;
+
+use super::encoding::Encoding;
+use super::text::{read, to_c};
+use super::{guard, process};
+use crate::error::{Code, Error, Result};
+use crate::link::Members;
+use serde_json::Value;
+use session::Session;
+use std::borrow::Cow;
+use std::ffi::c_char;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Takes downlinks and later answers: one JSON text, UTF-8, borrowed for the call.
+pub type ReceiveData = Option<unsafe extern "system" fn(json: *const c_char)>;
+
+/// Longest text taken.
+const LONGEST: usize = 4 << 20;
+/// How long Init waits for the logins.
+const LOGIN: Duration = Duration::from_secs(10);
+
+static CURRENT: Mutex<Option<Arc<Session>>> = Mutex::new(None);
+static RECEIVE: Mutex<ReceiveData> = Mutex::new(None);
+
+/// Connects and logs in, and waits for it up to 10 seconds.
+///
+/// json: the members of SDK 1.1 or 1.2; others are passed over, with a line in the log.
+///
+/// Answers {"state":1,"errmsg":""} when every configured platform has logged us in, and {"state":0,"errmsg":"..."} when one
+/// refused (errmsg holds its reason), cannot be reached, or when the configuration is wrong. State 1 with an errmsg: the
+/// cloud does not know the lot, payment works (SDK 5.2). Unless the configuration is wrong, the library goes on trying by
+/// itself after a 0, and the other functions work as soon as it has succeeded. Called again with the same text it tells
+/// how things stand now; with another text it first does what UnInit does.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_Init(json: *const c_char) -> *mut c_char {
+    answer(|| {
+        // SAFETY: NULL or a string by contract.
+        let text = unsafe { take(json) }?;
+        Ok(init(&text)?.ready(LOGIN))
+    })
+}
+
+/// Uploads an entry (SDK 2.1) and waits for the answer: state, order_id, service_name, errmsg.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_UploadInParkOrder(json: *const c_char) -> *mut c_char {
+    // SAFETY: NULL or a string by contract.
+    answer(|| Ok(current()?.upload_as("in_park", &unsafe { take(json) }?)))
+}
+
+/// Uploads an exit (SDK 2.2) and waits for the answer: state, order_id, service_name, errmsg. State 2: the platform is
+/// taking the money, or did not say whether it has; wait for outpark through the function of SetReceiveData, and call
+/// again when nothing comes within 2 minutes.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_UploadOutParkOrder(json: *const c_char) -> *mut c_char {
+    // SAFETY: NULL or a string by contract.
+    answer(|| Ok(current()?.upload_as("out_park", &unsafe { take(json) }?)))
+}
+
+/// Asks whether a plate can pay without contact, and whether the payment platform can be reached (SDK 4.1). Answers at
+/// once.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_GetPayStatus(json: *const c_char) -> *mut c_char {
+    // SAFETY: NULL or a string by contract.
+    answer(|| Ok(current()?.upload_as("pay_status", &unsafe { take(json) }?)))
+}
+
+/// Uploads any record by its service_name, or answers a downlink under the downlink's service_name.
+///
+/// A record: {"state":1,"errmsg":"send success!"} says that it was taken over; the platform's answer comes later through
+/// the function of SetReceiveData, under the same service_name. Records that the documents answer at once (upload_carpic,
+/// check_account, screen_info ...) and, with set_params.fast true, all records, are answered on the call. An answer to a
+/// downlink: state 1 says that it was sent.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_UploadData(json: *const c_char) -> *mut c_char {
+    // SAFETY: NULL or a string by contract.
+    answer(|| current()?.upload(&unsafe { take(json) }?))
+}
+
+/// Ends it all: records that were taken over may still go out for up to 5 seconds, then the connections are closed.
+/// Returns within 10 seconds; afterwards the function of SetReceiveData is not called any more (one that has not come back
+/// by then is not waited for). Called inside that function, it returns at once and the end follows by itself. Without an
+/// Init before it, it does nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn UploadUtilNative_UnInit() {
+    let _ = guard::caught(|| {
+        if let Some(session) = lock(&CURRENT).take() {
+            session.end();
+        }
+        Ok(())
+    });
+}
+
+/// Sets the function that takes downlinks and later answers; NULL removes it. Best before Init, and kept over UnInit. It is
+/// called on a thread of the library, one message at a time; while it works, further messages wait. Every function here
+/// may be called inside it. Without it the platforms get a refusal to what they ask.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_SetReceiveData(receive: ReceiveData) {
+    let _ = guard::caught(|| {
+        *lock(&RECEIVE) = receive;
+        match current() {
+            Ok(session) => session.listen(receive.is_some()),
+            Err(_) => Ok(()),
+        }
+    });
+}
+
+/// Frees a string that one of these functions returned, earlier than it would be freed anyway. Not in the original; NULL is
+/// allowed.
+///
+/// # Safety
+/// See the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn UploadUtilNative_FreeString(text: *mut c_char) {
+    let _ = guard::caught(|| {
+        // SAFETY: by contract a string that one of these functions returned, or NULL.
+        unsafe { strings::take_back(text) };
+        Ok(())
+    });
+}
+
+/// Runs the body of an export and gives its answer out, whatever becomes of it.
+fn answer(body: impl FnOnce() -> Result<Members>) -> *mut c_char {
+    let answer = guard::caught(body).unwrap_or_else(|error| shape::failure(&error));
+    strings::give(&Value::Object(answer).to_string())
+}
+
+/// # Safety
+/// `json` is NULL or a C string that stays as it is while `'a` lasts.
+unsafe fn take<'a>(json: *const c_char) -> Result<Cow<'a, str>> {
+    // SAFETY: the caller promises the same.
+    unsafe { read(json, "json", LONGEST, Encoding::Utf8) }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn current() -> Result<Arc<Session>> {
+    lock(&CURRENT).clone().ok_or_else(|| Error::new(Code::Closed, "not initialised: call UploadUtilNative_Init first"))
+}
+
+/// The running session when it is the one asked for, else a new one in its place.
+fn init(text: &str) -> Result<Arc<Session>> {
+    process::settle()?;
+    let other = {
+        let mut current = lock(&CURRENT);
+        match &*current {
+            Some(session) if session.is_of(text) => return Ok(Arc::clone(session)),
+            _ => current.take(),
+        }
+    };
+    // Ended before the new one logs in, so that its log-out does not hit the new login.
+    if let Some(other) = other {
+        other.end();
+    }
+    let mut current = lock(&CURRENT);
+    if current.is_some() {
+        return Err(Error::new(Code::Busy, "another thread has called Init meanwhile"));
+    }
+    let session = Arc::new(Session::open(text, deliver)?);
+    session.listen(lock(&RECEIVE).is_some())?;
+    *current = Some(Arc::clone(&session));
+    Ok(session)
+}
+
+/// Calls the software's function; no lock is held while it runs.
+fn deliver(message: &str) {
+    let receive = *lock(&RECEIVE);
+    if let Some(receive) = receive {
+        let message = to_c(message, Encoding::Utf8);
+        // SAFETY: the software's own function, with a string that lives through the call.
+        unsafe { receive(message.as_ptr()) }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the original answers looked like: `state`, `errmsg`, `service_name`, and the number of the record.
+
+use crate::catalogue::{self, Interface};
+use crate::error::{Code, Error};
+use crate::link::Members;
+use crate::sdk::Outcome;
+use serde_json::Value;
+
+/// An answer of two members.
+pub(super) fn plain(state: i32, errmsg: &str) -> Members {
+    let mut answer = Members::new();
+    answer.insert("state".to_owned(), state.into());
+    answer.insert("errmsg".to_owned(), errmsg.into());
+    answer
+}
+
+/// A failure before there was a record to answer.
+pub(super) fn failure(error: &Error) -> Members {
+    plain(0, &error.message)
+}
+
+/// The answer to a record: the platform's own where it gave one, with what it left out filled in.
+pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Members {
+    let mut answer = outcome.reply.unwrap_or_default();
+    // Ours, not the documents': how each platform took an order.
+    answer.shift_remove("links");
+    if let Some(error) = &outcome.error {
+        let state = if is_open(service, record, error.code) { 2 } else { 0 };
+        answer.entry("state").or_insert_with(|| state.into());
+        let is_silent = answer.get("errmsg").is_none_or(|text| text.as_str().is_some_and(str::is_empty));
+        if is_silent {
+            answer.insert("errmsg".to_owned(), error.message.clone().into());
+        }
+    } else {
+        answer.entry("state").or_insert_with(|| 1.into());
+        answer.entry("errmsg").or_insert_with(|| "".into());
+    }
+    // The software knows the record by the name it gave it (upload_car_type is answered as car_type_upload).
+    answer.insert("service_name".to_owned(), service.into());
+    for name in interface(service, record).map_or(&[][..], |interface| interface.correlate_by) {
+        if let Some(value) = record.get(*name)
+            && !answer.contains_key(*name)
+        {
+            answer.insert((*name).to_owned(), value.clone());
+        }
+    }
+    answer
+}
+
+/// The uplink of that name on the platform it goes to.
+pub(super) fn interface(service: &str, record: &Members) -> Option<&'static Interface> {
+    let target = record.get("data_target").and_then(Value::as_str);
+    catalogue::route(service, target, record).iter().find_map(|candidate| candidate.interface)
+}
+
+/// Whether money may be moving: then the documents' word is 2, "wait for the downlink, or ask again" (SDK 2.2, 3.4).
+fn is_open(service: &str, record: &Members, code: Code) -> bool {
+    let is_electronic = || match record.get("pay_type").and_then(Value::as_str) {
+        Some(pay_type) => ["wallet", "sweepcode", "scancode"].contains(&pay_type),
+        None => false,
+    };
+    match code {
+        Code::Pending => true,
+        Code::Timeout | Code::Broken => service == "etc_pay" || (service == "out_park" && is_electronic()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn members(value: Value) -> Members {
+        value.as_object().cloned().unwrap()
+    }
+
+    fn answered(service: &str, record: Value, reply: Option<Value>, code: Option<Code>) -> Value {
+        let error = code.map(|code| Error::new(code, "why"));
+        Value::Object(answer(service, &members(record), Outcome { reply: reply.map(members), error }))
+    }
+
+    #[test]
+    fn a_reply_without_a_name_gets_the_name_and_the_number_of_its_record() {
+        let reply = json!({"state": 0, "errmsg": "error:token无效"});
+        let answer = answered("in_park", json!({"order_id": "7"}), Some(reply), Some(Code::Refused));
+        assert_eq!(
+            answer,
+            json!({"state": 0, "errmsg": "error:token无效", "service_name": "in_park", "order_id": "7"})
+        );
+        let reply = json!({"state": 1, "errmsg": "", "service_name": "car_type_upload", "cartype_id": "3"});
+        let answer =
+            answered("upload_car_type", json!({"data_target": "cloud", "car_type_id": "3"}), Some(reply), None);
+        assert_eq!((&answer["service_name"], &answer["state"]), (&json!("upload_car_type"), &json!(1)));
+    }
+
+    #[test]
+    fn without_a_reply_the_answer_says_why() {
+        let answer = answered("in_park", json!({"order_id": "7"}), None, Some(Code::Offline));
+        assert_eq!(answer, json!({"state": 0, "errmsg": "why", "service_name": "in_park", "order_id": "7"}));
+    }
+
+    #[test]
+    fn a_charge_of_unknown_outcome_is_not_called_failed() {
+        let state = |pay_type: &str, code| {
+            answered("out_park", json!({"order_id": "7", "pay_type": pay_type}), None, Some(code))["state"].clone()
+        };
+        assert_eq!(state("wallet", Code::Timeout), 2);
+        assert_eq!(state("wallet", Code::Offline), 0);
+        assert_eq!(state("cash", Code::Timeout), 0);
+    }
+}

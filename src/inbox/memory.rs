@@ -1,0 +1,218 @@
+//! What the inbox remembers: which downlinks wait for an answer, which were seen before and how they were answered.
+
+use super::event::{Event, EventKind};
+use super::push::is_pushed;
+use super::reply::complete;
+use super::{Answer, Inbox, Open};
+use crate::catalogue::{Platform, same_value};
+use crate::error::{Code, Error, Result};
+use crate::link::Members;
+use crate::store::{NewEvent, StoredEvent, Taken};
+use serde_json::{Value, json};
+
+/// How many downlinks are remembered at most, whatever their age.
+const MOST: i64 = 1_000_000;
+
+impl Inbox {
+    /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
+    pub(super) fn remember(&self, event: Event) {
+        let key = event.interface.and_then(|interface| interface.repeat_key(&event.data));
+        let (store, key, me) = match (&self.store, key, self.me.upgrade()) {
+            (Some(store), Some(key), Some(me)) => (store, key, me),
+            (None, Some(key), _) if is_pushed(event.platform) => {
+                let mut taken = self.pushes.take(event.id, key.clone());
+                if matches!(taken, Taken::Open(id) if !self.is_open(id)) {
+                    // Unless it was answered between the two looks, the software never answered it.
+                    taken = self.pushes.take(event.id, key);
+                }
+                return self.taken(event, Ok(taken));
+            }
+            _ => return self.hand_on(event),
+        };
+        let stored = NewEvent {
+            id: event.id,
+            repeat_key: key.key,
+            content: key.content,
+            platform: event.platform.name(),
+            service: event.service.clone(),
+            message: Value::Object(event.message.clone()).to_string(),
+        };
+        store.take_event(stored, move |taken| me.taken(event, taken));
+    }
+
+    fn taken(&self, mut event: Event, taken: Result<Taken>) {
+        match taken {
+            Ok(Taken::New) => {
+                event.is_stored = true;
+                self.hand_on(event);
+            }
+            Ok(Taken::Open(id)) if self.is_open(id) => {
+                self.pushes.join(event.id, id);
+                self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
+            }
+            Ok(Taken::Open(id)) => {
+                self.pushes.join(event.id, id);
+                event.id = id;
+                event.is_stored = true;
+                event.redelivered = true;
+                self.hand_on(event);
+            }
+            Ok(Taken::Answered(id, answer)) => {
+                self.log.info(format_args!("{} again, answered as before (event {id})", event.service));
+                if let Some(answer) = parse_answer(id, &event, &answer) {
+                    self.deliver(event.id, answer);
+                }
+            }
+            Err(error) => {
+                // The money has moved already; better a call that a crash could repeat than none.
+                self.log
+                    .error(format_args!("{}: not on disk ({}), handed on all the same", event.service, error.message));
+                self.hand_on(event);
+            }
+        }
+    }
+
+    fn is_open(&self, id: u64) -> bool {
+        let state = self.lock();
+        state.open.contains_key(&id) || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
+    }
+
+    /// The software has seen a message that needs no answer.
+    pub(super) fn handled(&self, event: &Event) {
+        if let Some(store) = self.store.as_ref().filter(|_| event.is_stored && event.kind != EventKind::Request) {
+            store.event_delivered(event.id);
+        }
+    }
+
+    /// As if it had not come: the platform will say it again.
+    pub(super) fn forget(&self, event: &Event) {
+        match &self.store {
+            Some(store) if event.is_stored => store.event_refused(event.id),
+            Some(_) => {}
+            None => self.pushes.forget(event.id),
+        }
+    }
+
+    /// The platform has the answer.
+    pub fn answer_delivered(&self, event_id: u64) {
+        if let Some(store) = self.store.as_ref().filter(|_| event_id != 0) {
+            store.event_delivered(event_id);
+        }
+    }
+
+    /// After a restart: what was not answered is handed out again, marked; what was answered and perhaps not delivered is
+    /// sent again.
+    pub(super) fn recall(&self) -> Result<()> {
+        let Some(store) = &self.store else { return Ok(()) };
+        store.forget_events(self.limits.window_seconds, MOST);
+        let limit = i64::try_from(self.limits.queue).unwrap_or(i64::MAX);
+        for stored in store.reader()?.unfinished_events(0, limit)? {
+            let Some(mut event) = revive(&stored) else { continue };
+            match stored.answer {
+                Some(answer) => {
+                    let answer = parse_answer(stored.id, &event, &answer);
+                    self.recalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(answer);
+                }
+                None => {
+                    event.redelivered = true;
+                    self.hand_on(event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the answers that were recalled; once there is an outlet.
+    pub fn send_recalled(&self) {
+        let answers = std::mem::take(&mut *self.recalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
+    }
+
+    /// Answers an open downlink, when `check` agrees with the answer. A yes is on disk before it is sent, and is given to
+    /// every repeat; after a no the platform may ask again.
+    pub(crate) fn answer(&self, event_id: u64, given: Members, check: impl Fn(&Answer) -> Result<()>) -> Result<()> {
+        let open = self.lock().open.get(&event_id).cloned();
+        let Some(open) = open.filter(|open| open.since.elapsed() < self.limits.keep) else {
+            let message = format!("event {event_id} does not wait for an answer: unknown, answered, or too old");
+            return Err(Error::new(Code::UnknownEvent, message));
+        };
+        let mut answer = complete(&open, given);
+        check(&answer)?;
+        {
+            let mut state = self.lock();
+            if state.open.remove(&event_id).is_none() {
+                return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
+            }
+            state.answering.insert(event_id);
+        }
+        if open.is_stored {
+            self.keep_answer(event_id, &mut answer);
+        }
+        self.deliver(event_id, answer.clone());
+        self.lock().answering.remove(&event_id);
+        // Repeats that came in between.
+        if is_pushed(answer.platform) {
+            self.deliver(event_id, answer);
+        }
+        Ok(())
+    }
+
+    fn keep_answer(&self, event_id: u64, answer: &mut Answer) {
+        if !is_yes(answer) {
+            return match &self.store {
+                Some(store) => store.event_refused(event_id),
+                None => self.pushes.forget(event_id),
+            };
+        }
+        let text = json!({"service": answer.service, "data": answer.data}).to_string();
+        let Some(store) = &self.store else { return self.pushes.answered(event_id, text) };
+        match store.event_answered(event_id, text) {
+            Ok(()) => answer.event_id = event_id,
+            Err(error) => {
+                self.log.error(format_args!("the answer to event {event_id} is not on disk: {}", error.message))
+            }
+        }
+    }
+
+    /// The open downlink that an answer without a number belongs to: of the same service, and of those that repeat its
+    /// keys the oldest.
+    pub(crate) fn find_open(&self, service: &str, given: &Members) -> Option<u64> {
+        let state = self.lock();
+        let fits = |open: &Open| {
+            let keys = open.interface.map_or(&[][..], |interface| interface.correlate_by);
+            open.service == service
+                && keys.iter().all(|key| match (given.get(*key), open.data.get(*key)) {
+                    (Some(given), Some(asked)) => same_value(given, asked),
+                    _ => true,
+                })
+        };
+        state.open.iter().filter(|(_, open)| fits(open)).map(|(id, _)| *id).min()
+    }
+}
+
+/// Whether the answer says that it was done.
+fn is_yes(answer: &Answer) -> bool {
+    let inner = answer.data.get("data").and_then(|data| data.get("state"));
+    let state = answer.data.get("state").or(inner);
+    state.is_none_or(|state| same_value(state, &Value::from(1)))
+}
+
+fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer> {
+    let stored: Value = serde_json::from_str(text).ok()?;
+    Some(Answer {
+        event_id: id,
+        platform: event.platform,
+        interface: event.interface,
+        service: stored.get("service")?.as_str()?.to_owned(),
+        data: stored.get("data")?.as_object()?.clone(),
+    })
+}
+
+fn revive(stored: &StoredEvent) -> Option<Event> {
+    let platforms = [Platform::Cloud, Platform::Bolink, Platform::Union, Platform::Etcp];
+    let platform = platforms.into_iter().find(|platform| platform.name() == stored.platform)?;
+    let Ok(Value::Object(message)) = serde_json::from_str(&stored.message) else { return None };
+    let mut event = Event::new(stored.id, platform, message);
+    event.is_stored = true;
+    Some(event)
+}

@@ -1,0 +1,414 @@
+//! The line of records for one link: which may go next, which must wait for an older one of its order, what is done and
+//! not yet written down. It never holds more than a window of the backlog in memory.
+
+use super::Shared;
+use crate::catalogue::Platform;
+use crate::error::Error;
+use crate::link::backoff::Backoff;
+use crate::sdk::Outcome;
+use crate::store::{Reader, Record, Settled};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Records fetched at a time, and held at most.
+const FETCH: i64 = 128;
+const WINDOW: usize = 512;
+
+/// Outcomes are written down together: after so many, or so long, or when nothing else is to do. What is not written
+/// down when the power goes is sent again.
+const TOGETHER: usize = 64;
+const UNWRITTEN: usize = 96;
+const WRITE_AFTER: Duration = Duration::from_secs(1);
+
+/// The line.
+pub(crate) struct Line {
+    pub platform: Platform,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    reader: Option<Reader>,
+    /// Everything up to this record was fetched.
+    cursor: i64,
+    may_be_more: bool,
+    ready: VecDeque<Record>,
+    busy: HashSet<String>,
+    held: HashMap<String, Instant>,
+    resumed: VecDeque<String>,
+    settled: Vec<(Record, Settled)>,
+    settled_since: Option<Instant>,
+    writing: HashSet<i64>,
+    paused_until: Option<Instant>,
+    backoff: Backoff,
+    failures: u32,
+    successes: u64,
+    /// Callers who wait for a ticket, and the outcomes since the first of them came.
+    watchers: usize,
+    outcomes: BTreeMap<u64, Outcome>,
+    /// Unanswered records, and how many others had been taken when that began.
+    suspects: HashMap<i64, u64>,
+    last_error: Option<String>,
+    sent: u64,
+    delivered: u64,
+}
+
+/// The key under which a record keeps its order; one without a key is alone.
+pub(crate) fn key_of(record: &Record) -> String {
+    record.order_key.clone().unwrap_or_else(|| format!("#{}", record.id))
+}
+
+impl Line {
+    pub fn new(platform: Platform, shared: Arc<Shared>) -> Line {
+        let backoff = Backoff::new(shared.retry.0, shared.retry.1);
+        let state = State {
+            reader: None,
+            cursor: 0,
+            may_be_more: true,
+            ready: VecDeque::new(),
+            busy: HashSet::new(),
+            held: HashMap::new(),
+            resumed: VecDeque::new(),
+            settled: Vec::new(),
+            settled_since: None,
+            writing: HashSet::new(),
+            paused_until: None,
+            backoff,
+            failures: 0,
+            successes: 0,
+            watchers: 0,
+            outcomes: BTreeMap::new(),
+            suspects: HashMap::new(),
+            last_error: None,
+            sent: 0,
+            delivered: 0,
+        };
+        Line { platform, shared, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn wake(&self) {
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    /// New records are in the store.
+    pub fn arrived(&self) {
+        self.lock().may_be_more = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next record that may go; `None` when the outbox stops.
+    pub fn next(self: &Arc<Self>) -> Option<Record> {
+        let mut state = self.lock();
+        loop {
+            if self.shared.stop.is_cancelled() {
+                return None;
+            }
+            let now = Instant::now();
+            if state.settled_since.is_some_and(|since| since + WRITE_AFTER <= now) {
+                self.write_down(&mut state);
+            }
+            let is_paused = state.paused_until.is_some_and(|until| until > now);
+            let is_behind = state.settled.len() + state.writing.len() >= UNWRITTEN;
+            let record = if is_paused || is_behind { None } else { self.take(&mut state, now) };
+            if let Some(record) = record {
+                state.busy.insert(key_of(&record));
+                state.sent += 1;
+                return Some(record);
+            }
+            // Nothing to send: a good time to write down.
+            if state.busy.is_empty() {
+                self.write_down(&mut state);
+            }
+            let soonest = state.held.values().min().copied();
+            let pause = state.paused_until.filter(|until| *until > now);
+            let until = match (pause, soonest) {
+                (Some(pause), _) => Some(pause),
+                (None, held) => held,
+            };
+            let until = [until, state.settled_since.map(|since| since + WRITE_AFTER)].into_iter().flatten().min();
+            state = match until {
+                Some(until) => {
+                    let wait = until.saturating_duration_since(now).max(Duration::from_millis(1));
+                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    fn take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Record> {
+        self.resume(state, now);
+        loop {
+            if let Some(record) = self.take_resumed(state) {
+                return Some(record);
+            }
+            let mut at = 0;
+            while at < state.ready.len() {
+                let key = key_of(&state.ready[at]);
+                if state.held.contains_key(&key) || state.resumed.contains(&key) {
+                    // It comes back when its order is resumed.
+                    state.ready.remove(at);
+                } else if state.busy.contains(&key) {
+                    at += 1;
+                } else {
+                    return state.ready.remove(at);
+                }
+            }
+            if !state.may_be_more || state.ready.len() >= WINDOW || !self.fetch(state) {
+                return None;
+            }
+        }
+    }
+
+    /// Orders whose pause is over go on with their oldest record. What was sent must be written down first, or it would
+    /// be fetched again.
+    fn resume(&self, state: &mut State, now: Instant) {
+        let due: Vec<String> =
+            state.held.iter().filter(|(_, until)| **until <= now).map(|(key, _)| key.clone()).collect();
+        for key in due {
+            state.held.remove(&key);
+            state.resumed.push_back(key);
+        }
+    }
+
+    fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
+        if state.resumed.is_empty() {
+            return None;
+        }
+        if !state.settled.is_empty() || !state.writing.is_empty() {
+            self.write_down(state);
+            return None;
+        }
+        for _ in 0..state.resumed.len() {
+            let key = state.resumed.pop_front()?;
+            if state.busy.contains(&key) {
+                state.resumed.push_back(key);
+                continue;
+            }
+            let found = self.read(state, |reader, platform| {
+                match key.strip_prefix('#').and_then(|id| id.parse::<i64>().ok()) {
+                    Some(id) => reader
+                        .records_after(platform, id - 1, 1)
+                        .map(|found| found.into_iter().filter(|record| record.id == id).collect()),
+                    None => reader.records_of_key(platform, &key, 1),
+                }
+            });
+            let cursor = state.cursor;
+            match found.and_then(|found: Vec<Record>| found.into_iter().next()).filter(|record| record.id <= cursor) {
+                Some(record) => {
+                    // The rest of the order follows the same way.
+                    state.resumed.push_back(key);
+                    return Some(record);
+                }
+                None => continue,
+            }
+        }
+        None
+    }
+
+    /// Fetches the next records; false when there are none.
+    fn fetch(&self, state: &mut State) -> bool {
+        let cursor = state.cursor;
+        state.may_be_more = false;
+        let Some(found) = self.read(state, |reader, platform| reader.records_after(platform, cursor, FETCH)) else {
+            return false;
+        };
+        let Some(last) = found.last() else { return false };
+        state.may_be_more = found.len() as i64 == FETCH;
+        state.cursor = last.id;
+        state.ready.extend(found);
+        true
+    }
+
+    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> crate::error::Result<T>) -> Option<T> {
+        let store = &self.shared.store;
+        if state.reader.as_ref().is_none_or(|reader| reader.epoch != store.epoch()) {
+            match store.reader() {
+                Ok(reader) => state.reader = Some(reader),
+                Err(error) => return self.cannot_read(state, &error),
+            }
+        }
+        let outcome = state.reader.as_ref().map(|reader| work(reader, self.platform.name()))?;
+        outcome.map_or_else(|error| self.cannot_read(state, &error), Some)
+    }
+
+    fn cannot_read<T>(&self, state: &mut State, error: &Error) -> Option<T> {
+        self.shared.log.error(format_args!("outbox: cannot read the store: {}", error.message));
+        state.last_error = Some(error.message.clone());
+        state.reader = None;
+        state.may_be_more = true;
+        state.paused_until = Some(Instant::now() + state.backoff.pause());
+        None
+    }
+
+    /// Whether records of an order key wait or are under way.
+    pub fn has_waiting(&self, key: &str) -> bool {
+        let mut state = self.lock();
+        if state.busy.contains(key) || state.held.contains_key(key) || state.resumed.iter().any(|known| known == key) {
+            return true;
+        }
+        let mut settled = state.writing.clone();
+        settled.extend(
+            state
+                .settled
+                .iter()
+                .filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }))
+                .map(|(record, _)| record.id),
+        );
+        let limit = (settled.len() + 1) as i64;
+        let found =
+            self.read(&mut state, |reader, platform| reader.records_of_key(platform, key, limit)).unwrap_or_default();
+        found.iter().any(|record| !settled.contains(&record.id))
+    }
+
+    /// What became of a record.
+    pub fn settle(self: &Arc<Self>, record: Record, outcome: Settled, told: Outcome) {
+        let mut state = self.lock();
+        let key = key_of(&record);
+        state.busy.remove(&key);
+        if let Settled::Again { error, .. } = &outcome {
+            state.last_error = Some(error.clone());
+        } else {
+            state.delivered += u64::from(matches!(outcome, Settled::Delivered));
+            state.suspects.remove(&record.id);
+            if state.watchers > 0 {
+                state.outcomes.insert(record.ticket.unsigned_abs(), told);
+            }
+        }
+        state.settled.push((record, outcome));
+        state.settled_since.get_or_insert_with(Instant::now);
+        if state.settled.len() >= TOGETHER {
+            self.write_down(&mut state);
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The link answered: it works.
+    pub fn worked(&self) {
+        let mut state = self.lock();
+        state.successes += 1;
+        state.failures = 0;
+        state.backoff.reset();
+        state.paused_until = None;
+    }
+
+    /// The order waits; other orders go on.
+    pub fn hold(&self, record: &Record, pause: Duration) {
+        self.lock().held.insert(key_of(record), Instant::now() + pause);
+    }
+
+    /// Puts a record back that was not sent: the link is down, all wait.
+    pub fn put_back(&self, record: Record, error: &Error, wait: Option<Duration>) {
+        let mut state = self.lock();
+        state.busy.remove(&key_of(&record));
+        let at = state.ready.partition_point(|other| other.id < record.id);
+        state.ready.insert(at, record);
+        state.last_error = Some(error.message.clone());
+        let pause = wait.unwrap_or_else(|| state.backoff.pause());
+        state.paused_until = Some(Instant::now() + pause);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A failure that may be the link's: three in a row make all wait.
+    pub fn failed(&self, wait: Option<Duration>) {
+        let mut state = self.lock();
+        state.failures += 1;
+        if wait.is_some() || state.failures >= 3 {
+            let pause = wait.unwrap_or_else(|| state.backoff.pause());
+            state.paused_until = Some(Instant::now() + pause);
+        }
+    }
+
+    /// A record was not answered: whether the platform has answered others since that happened first.
+    pub fn is_alone_in_silence(&self, record: &Record) -> bool {
+        let mut state = self.lock();
+        let successes = state.successes;
+        successes > *state.suspects.entry(record.id).or_insert(successes)
+    }
+
+    /// Hands what is done to the store's writer; more may be sent meanwhile.
+    fn write_down(self: &Arc<Self>, state: &mut State) {
+        if state.settled.is_empty() || !state.writing.is_empty() {
+            return;
+        }
+        let settled = std::mem::take(&mut state.settled);
+        state.settled_since = None;
+        state.writing = settled.iter().map(|(record, _)| record.id).collect();
+        let (line, again) = (self.clone(), settled.clone());
+        self.shared.store.settle(self.platform.name(), settled, move |outcome| {
+            let mut state = line.lock();
+            state.writing.clear();
+            if let Err(error) = outcome {
+                line.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
+                // Kept for the next try; sending stops when too many pile up.
+                state.settled.splice(0..0, again);
+                state.settled_since = Some(Instant::now());
+            }
+            drop(state);
+            line.changed.notify_all();
+        });
+    }
+
+    /// Until everything that was sent is written down, or cannot be.
+    pub fn write_down_and_wait(self: &Arc<Self>) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut state = self.lock();
+        while Instant::now() < deadline && !(state.settled.is_empty() && state.writing.is_empty()) {
+            self.write_down(&mut state);
+            state =
+                self.changed.wait_timeout(state, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Outcomes are kept from now on; ends with [`Line::wait_for`].
+    pub fn watch(&self) {
+        self.lock().watchers += 1;
+    }
+
+    /// Waits for the outcome of a ticket.
+    pub fn wait_for(&self, ticket: Option<u64>, deadline: Instant) -> Option<Outcome> {
+        let mut state = self.lock();
+        let mut outcome = None;
+        if let Some(ticket) = ticket {
+            loop {
+                outcome = state.outcomes.remove(&ticket);
+                let now = Instant::now();
+                if outcome.is_some() || now >= deadline || self.shared.stop.is_cancelled() {
+                    break;
+                }
+                state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        state.watchers -= 1;
+        if state.watchers == 0 {
+            state.outcomes.clear();
+        }
+        outcome
+    }
+
+    pub fn status(&self) -> Value {
+        let count = self.shared.store.count(self.platform.name());
+        let mut state = self.lock();
+        let oldest = self.read(&mut state, |reader, platform| reader.oldest(platform)).flatten();
+        json!({
+            "records": count.records,
+            "bytes": count.bytes,
+            "oldest_ms": oldest,
+            "under_way": state.busy.len(),
+            "held_orders": state.held.len(),
+            "sent": state.sent,
+            "delivered": state.delivered,
+            "last_error": state.last_error,
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! The outbox: records that are on disk and not yet with their platform. It sends them in order per order key, retries by
+//! cause, and tells what became of each.
+
+mod line;
+mod verdict;
+mod worker;
+
+use self::line::Line;
+use crate::catalogue::{Class, Platform};
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::inbox::Inbox;
+use crate::link::Link;
+use crate::link::dial::Cancel;
+use crate::log::Log;
+use crate::sdk::Outcome;
+use crate::store::{NewRecord, Store};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What the workers of every line share.
+pub(crate) struct Shared {
+    pub store: Arc<Store>,
+    pub links: Arc<Vec<Box<dyn Link>>>,
+    pub inbox: Arc<Inbox>,
+    pub log: Arc<Log>,
+    pub stop: Cancel,
+    pub timeouts: [(Platform, Duration); 2],
+    pub retry: (Duration, Duration),
+    pub attempts: i64,
+}
+
+/// The outbox of a handle.
+pub struct Outbox {
+    shared: Arc<Shared>,
+    lines: Vec<Arc<Line>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    most_records: i64,
+    most_bytes: i64,
+}
+
+/// The outcome of an upload that was put into the outbox.
+pub fn queued(ticket: u64, why: &str) -> Outcome {
+    let reply = json!({"state": 2, "errmsg": why, "ticket": ticket});
+    let error = Error::new(Code::Queued, format!("stored under ticket {ticket}, will be sent: {why}"));
+    Outcome { reply: reply.as_object().cloned(), error: Some(error) }
+}
+
+/// Records of the class log that make room at a time.
+const ROOM: i64 = 100;
+
+impl Outbox {
+    /// Starts the lines of the configured links.
+    pub fn start(
+        config: &Config,
+        store: Arc<Store>,
+        links: Arc<Vec<Box<dyn Link>>>,
+        inbox: Arc<Inbox>,
+        log: Arc<Log>,
+    ) -> Result<Outbox> {
+        let shared = Arc::new(Shared {
+            store,
+            links,
+            inbox,
+            log,
+            stop: Cancel::default(),
+            timeouts: [
+                (Platform::Cloud, config.millis("cloud.request_timeout_ms")),
+                (Platform::Bolink, config.millis("bolink.request_timeout_ms")),
+            ],
+            retry: (config.millis("outbox.retry_first_ms"), config.millis("outbox.retry_longest_ms")),
+            attempts: config.number("outbox.attempts"),
+        });
+        let mut lines = Vec::new();
+        let mut workers = Vec::new();
+        for at in 0..shared.links.len() {
+            let platform = shared.links[at].platform();
+            // The cloud takes one request at a time anyway.
+            let lanes = if platform == Platform::Cloud { 1 } else { config.number("outbox.lanes") };
+            let line = Arc::new(Line::new(platform, shared.clone()));
+            for _ in 0..lanes.max(1) {
+                let (line, shared) = (line.clone(), shared.clone());
+                let worker = thread::Builder::new()
+                    .name("parklink-outbox".into())
+                    .spawn(move || worker::work(&line, &shared, shared.links[at].as_ref()))
+                    .map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
+                workers.push(worker);
+            }
+            lines.push(line);
+        }
+        Ok(Outbox {
+            shared,
+            lines,
+            workers: Mutex::new(workers),
+            most_records: config.number("store.max_records"),
+            most_bytes: config.number("store.max_bytes"),
+        })
+    }
+
+    /// Where the records are.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Stores a record for each of its platforms; it is on disk when this returns.
+    pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
+        self.make_room(&parts)?;
+        let platforms: Vec<_> = parts.iter().map(|part| part.platform).collect();
+        let ticket = self.shared.store.submit(parts)?;
+        for line in self.lines.iter().filter(|line| platforms.contains(&line.platform.name())) {
+            line.arrived();
+        }
+        Ok(ticket)
+    }
+
+    /// Money is never dropped: a full outbox refuses. Logs make room for what is newer.
+    fn make_room(&self, parts: &[NewRecord]) -> Result<()> {
+        let total = self.shared.store.total();
+        let bytes: usize = parts.iter().map(|part| part.data.len()).sum();
+        let is_full = total.records + parts.len() as i64 > self.most_records
+            || total.bytes + i64::try_from(bytes).unwrap_or(i64::MAX) > self.most_bytes;
+        if !is_full {
+            return Ok(());
+        }
+        let dropped = self.shared.store.drop_oldest(Class::Log.name(), ROOM)?;
+        if dropped > 0 {
+            self.shared.log.error(format_args!("outbox: full, the {dropped} oldest log records were dropped"));
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::OutboxFull,
+            format!(
+                "the outbox is full: {} records, {} bytes (store.max_records {}, store.max_bytes {}); nothing was stored: bring the link \
+                 up or raise the limit",
+                total.records, total.bytes, self.most_records, self.most_bytes
+            ),
+        ))
+    }
+
+    /// Whether records of this order key still wait for this link: then a newer one may not overtake them.
+    pub fn has_waiting(&self, platform: Platform, key: &str) -> bool {
+        if self.shared.store.count(platform.name()).records == 0 {
+            return false;
+        }
+        self.line(platform).is_some_and(|line| line.has_waiting(key))
+    }
+
+    /// Stores a record that must not overtake its order's older ones, and waits for its turn. The code is queued when
+    /// that is not in time.
+    pub fn submit_and_wait(&self, platform: Platform, part: NewRecord, deadline: Instant) -> Result<Outcome> {
+        let line = self.line(platform).ok_or_else(|| Error::new(Code::NotConfigured, "no such link"))?;
+        line.watch();
+        let ticket = self.submit(vec![part]);
+        match (line.wait_for(ticket.as_ref().ok().copied(), deadline), ticket?) {
+            (Some(outcome), _) => Ok(outcome),
+            (None, ticket) => Ok(queued(ticket, "earlier records of the same order wait to be sent")),
+        }
+    }
+
+    fn line(&self, platform: Platform) -> Option<&Arc<Line>> {
+        self.lines.iter().find(|line| line.platform == platform)
+    }
+
+    /// Waits until nothing waits any more, at most until then. Tells how many still do.
+    pub fn flush(&self, deadline: Instant) -> u64 {
+        loop {
+            let left = self.shared.store.total().records;
+            if left <= 0 {
+                return 0;
+            }
+            if Instant::now() >= deadline || !self.shared.stop.sleep(Duration::from_millis(10)) {
+                return left.unsigned_abs();
+            }
+        }
+    }
+
+    /// Dead letters are back in line.
+    pub fn look_again(&self) {
+        self.lines.iter().for_each(|line| line.arrived());
+    }
+
+    /// For `parklink_status`, by link.
+    pub fn status(&self) -> Value {
+        let lines = self.lines.iter().map(|line| (line.platform.name().to_owned(), line.status()));
+        let mut status: serde_json::Map<String, Value> = lines.collect();
+        let total = self.shared.store.total();
+        let dead = self.shared.store.reader().and_then(|reader| reader.dead_count()).unwrap_or(-1);
+        status.insert("total".into(), json!({"records": total.records, "bytes": total.bytes, "dead": dead}));
+        Value::Object(status)
+    }
+
+    /// Ends the workers; what was sent is written down first. Call it after the links were shut.
+    pub fn stop(&self) {
+        self.shared.stop.cancel();
+        self.lines.iter().for_each(|line| line.wake());
+        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        for worker in workers {
+            let _ = worker.join();
+        }
+        for line in &self.lines {
+            line.write_down_and_wait();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What the end of an attempt means for a record.
+
+use crate::catalogue::Platform;
+use crate::error::{Code, Error};
+use crate::sdk::Outcome;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The verdict.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The platform has it.
+    Delivered,
+    /// Repetition cannot help.
+    Dead(Error),
+    /// Sent, no answer: send the same bytes again after a pause.
+    Unanswered(Error),
+    /// Not stored although remembered: send it again with other bytes.
+    Change(Error),
+    /// The link is not there: nothing was sent, all wait.
+    NoLink(Error),
+    /// The platform asks for patience.
+    Busy(Error, Option<Duration>),
+}
+
+/// Judges the outcome of an attempt.
+pub fn judge(outcome: &Outcome) -> Verdict {
+    let Some(error) = outcome.error.clone() else { return Verdict::Delivered };
+    let wait = error.wait;
+    match error.code {
+        // Taken; what comes of it is told by a downlink.
+        Code::Pending => Verdict::Delivered,
+        Code::Offline | Code::LoginRefused | Code::Closed | Code::Tls | Code::Proxy => Verdict::NoLink(error),
+        Code::Timeout | Code::Broken | Code::Protocol | Code::Internal => Verdict::Unanswered(error),
+        Code::NotStored => Verdict::Change(error),
+        Code::RateLimited => Verdict::Busy(error, wait),
+        Code::Http if error.code.is_retryable() && is_passing(&error) => Verdict::Busy(error, wait),
+        _ => Verdict::Dead(error),
+    }
+}
+
+/// Whether an HTTP status tells of a passing trouble.
+fn is_passing(error: &Error) -> bool {
+    const PASSING: [u16; 4] = [408, 425, 429, 500];
+    match error.status {
+        Some(status) => PASSING.contains(&status) || status >= 500,
+        None => true,
+    }
+}
+
+/// What the software is told of a settled record.
+pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service: &str, outcome: &Outcome) -> String {
+    let (word, code, message) = match &outcome.error {
+        None => ("delivered", "ok", ""),
+        Some(error) if error.code == Code::Pending => ("delivered", error.code.name(), error.message.as_str()),
+        Some(error) => ("dead", error.code.name(), error.message.as_str()),
+    };
+    let report = serde_json::json!({
+        "ticket": ticket,
+        "platform": platform.name(),
+        "interface": interface,
+        "service_name": service,
+        "outcome": word,
+        "code": code,
+        "message": message,
+        "reply": outcome.reply.clone().map_or(Value::Null, Value::Object),
+    });
+    report.to_string()
+}

@@ -1,0 +1,244 @@
+//! Records that must arrive: sent now when that is possible, kept and sent later when it is not.
+
+use super::{Outcome, Sdk, Validation, Way, outcome};
+use crate::catalogue::{self, Interface, Side};
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::inbox::DeliveryHandler;
+use crate::link::{Members, Pending, RequestKind};
+use crate::log::Log;
+use crate::outbox::{Outbox, queued};
+use crate::store::{NewRecord, Store};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Opens the store that the configuration asks for.
+pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<Store>>> {
+    let Some(dir) = config.text("store.dir") else { return Ok(None) };
+    let lot: String = config
+        .text("park_id")
+        .unwrap_or("lot")
+        .chars()
+        .map(|ch| if ch.is_alphanumeric() || matches!(ch, '-' | '_') { ch } else { '_' })
+        .collect();
+    let for_replaced = log.clone();
+    let on_replaced = Box::new(move |what: &str| for_replaced.error(format_args!("store: {what}")));
+    let path = Path::new(dir).join(format!("parklink-{lot}.db"));
+    Store::open(&path, log.clone(), on_replaced).map(Some)
+}
+
+/// The state of one platform's share: under way, or waiting behind older records of its order.
+pub(super) enum Begun<'a> {
+    Live(Result<Pending<'a>>),
+    Behind,
+}
+
+/// Whether the record may be kept and sent later.
+pub(super) fn is_keepable(interface: Option<&'static Interface>, members: &Members) -> bool {
+    interface.is_some_and(|interface| interface.durable && !asks_now(interface, members))
+}
+
+/// A charge is made now or not at all: when it comes late the driver has paid another way.
+fn asks_now(interface: &Interface, members: &Members) -> bool {
+    interface.never_late.is_some_and(|(name, values)| {
+        members.get(name).and_then(Value::as_str).is_some_and(|value| values.contains(&value))
+    })
+}
+
+/// The key under which a record keeps its place among others of its order.
+fn order_key(interface: &Interface, members: &Members) -> Option<String> {
+    let path = interface.order_by?;
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let value = path
+        .split('.')
+        .try_fold(&Value::Null, |at, part| if at.is_null() { members.get(part) } else { at.get(part) })?;
+    match value {
+        Value::String(text) if !text.is_empty() => Some(format!("{name}={text}")),
+        Value::Number(number) => Some(format!("{name}={number}")),
+        _ => None,
+    }
+}
+
+/// Whether the record may still be unknown to the platform, or is certainly.
+fn is_undelivered(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Offline
+            | Code::Timeout
+            | Code::Broken
+            | Code::RateLimited
+            | Code::NotStored
+            | Code::LoginRefused
+            | Code::Protocol
+            | Code::Http
+            | Code::Tls
+            | Code::Proxy
+            | Code::Closed
+    )
+}
+
+impl Sdk {
+    pub(super) fn begin<'a>(&'a self, way: &Way<'a>, members: &Members) -> Begun<'a> {
+        let deadline = self.deadline(way.link.platform());
+        if let Some(outbox) = &self.outbox
+            && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
+            && outbox.has_waiting(way.link.platform(), &key)
+        {
+            return Begun::Behind;
+        }
+        Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)))
+    }
+
+    pub(super) fn finish(&self, way: &Way<'_>, members: &Members, begun: Begun<'_>) -> Outcome {
+        let is_keepable = is_keepable(way.interface, members);
+        let live = match begun {
+            Begun::Behind if is_keepable => return self.behind(way, members),
+            Begun::Behind => {
+                let message = format!(
+                    "{}: earlier records of this order have not reached the platform yet; nothing was sent",
+                    way.service()
+                );
+                Err(Error::new(Code::Offline, message))
+            }
+            Begun::Live(begun) => begun.and_then(|pending| pending()),
+        };
+        let error = match live {
+            Ok(reply) => return outcome::of_reply(way.link.platform(), way.interface, way.service(), reply),
+            Err(error) => error,
+        };
+        let keeps = is_keepable && self.config.word("outbox.when_offline") == "queue";
+        match &self.outbox {
+            Some(outbox) if keeps && is_undelivered(error.code) => match outbox.submit(vec![part(way, members)]) {
+                Ok(ticket) => queued(ticket, &error.message),
+                Err(failure) => Outcome::from(Error::new(
+                    failure.code,
+                    format!("{}; and it could not be stored: {}", error.message, failure.message),
+                )),
+            },
+            _ => Outcome::from(error),
+        }
+    }
+
+    fn behind(&self, way: &Way<'_>, members: &Members) -> Outcome {
+        let platform = way.link.platform();
+        let sent = self
+            .outbox
+            .as_ref()
+            .map(|outbox| outbox.submit_and_wait(platform, part(way, members), self.deadline(platform)));
+        sent.unwrap_or_else(|| Err(Error::new(Code::Internal, "no outbox"))).unwrap_or_else(Outcome::from)
+    }
+
+    /// Stores a record; it is on disk when this returns, and is sent as soon as its platforms can be reached.
+    pub fn submit(&self, json: &str) -> Result<u64> {
+        let members = self.parse(json)?;
+        let outbox = self.outbox()?;
+        let Some(service) = members.get("service_name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
+            return Err(Error::new(Code::UnknownInterface, "\"service_name\" is missing: it says what the record is"));
+        };
+        let target = members.get("data_target").and_then(Value::as_str);
+        let candidates = catalogue::route(service, target, &members);
+        let ways = self.ways(service, target, &candidates)?;
+        for way in &ways {
+            self.check(way.interface, &members, Side::Request)?;
+            let Some(interface) = way.interface else { continue };
+            if asks_now(interface, &members) {
+                let message =
+                    format!("{service} with this pay_type asks for money now; it is never sent late: use upload");
+                return Err(Error::new(Code::Unsupported, message));
+            }
+            if !interface.durable && self.validation != Validation::Off {
+                let message = format!("{service} ({}) is a question, not a record: use upload", interface.section);
+                return Err(Error::new(Code::Unsupported, message));
+            }
+            way.link.check(&way.request(&members, Instant::now(), RequestKind::Backlog))?;
+        }
+        outbox.submit(ways.iter().map(|way| part(way, &members)).collect())
+    }
+
+    fn outbox(&self) -> Result<&Outbox> {
+        self.outbox
+            .as_ref()
+            .ok_or_else(|| Error::new(Code::NotConfigured, "records are kept in a store: give store.dir when opening"))
+    }
+
+    /// Sets or removes the handler for what became of submitted records.
+    pub fn on_delivery(&self, handler: Option<DeliveryHandler>) -> Result<()> {
+        self.inbox.set_delivery_handler(handler)
+    }
+
+    /// Waits until every stored record has been settled, at most `timeout`; tells how many are left.
+    pub fn flush(&self, timeout: Duration) -> Result<u64> {
+        if self.is_in_callback() {
+            return Err(Error::new(Code::InCallback, "flush would wait for the callback that it is called from"));
+        }
+        Ok(self.outbox()?.flush(Instant::now() + timeout))
+    }
+
+    /// Dead letters after a number, oldest first, as JSON lines of an array.
+    pub fn dead(&self, after: u64, limit: u32) -> Result<Value> {
+        let reader = self.outbox()?.store().reader()?;
+        let letters = reader.dead_after(after.cast_signed(), i64::from(limit))?;
+        let shown = letters.into_iter().map(|dead| {
+            let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
+            json!({
+                "id": dead.record.id,
+                "ticket": dead.record.ticket,
+                "platform": dead.platform,
+                "interface": dead.record.interface,
+                "service_name": dead.record.service,
+                "data": parsed(&dead.record.data),
+                "created_ms": dead.record.created,
+                "attempts": dead.record.attempts,
+                "died_ms": dead.died,
+                "code": dead.code,
+                "message": dead.message,
+                "reply": dead.reply.as_deref().map(parsed),
+            })
+        });
+        Ok(shown.collect())
+    }
+
+    /// Puts dead letters back in line, all (`None`) or those of a ticket; tells how many.
+    pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
+        let outbox = self.outbox()?;
+        let count = outbox.store().retry_dead(ticket)?;
+        outbox.look_again();
+        Ok(count)
+    }
+
+    /// Deletes dead letters, all (`None`) or those of a ticket; tells how many.
+    pub fn delete_dead(&self, ticket: Option<u64>) -> Result<u64> {
+        self.outbox()?.store().delete_dead(ticket)
+    }
+
+    /// Writes every dead letter into a file, a line each; tells how many.
+    pub fn export_dead(&self, path: &Path) -> Result<u64> {
+        use std::io::Write;
+        let of = |error: std::io::Error| Error::new(Code::Io, format!("{}: {error}", path.display()));
+        let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(of)?);
+        let (mut count, mut after) = (0, 0);
+        while let Value::Array(letters) = self.dead(after, 500)? {
+            let Some(last) = letters.last() else { break };
+            after = last["id"].as_u64().unwrap_or(u64::MAX);
+            count += letters.len() as u64;
+            for letter in &letters {
+                writeln!(file, "{letter}").map_err(of)?;
+            }
+        }
+        file.into_inner().map_err(|error| of(error.into_error()))?.sync_all().map_err(of)?;
+        Ok(count)
+    }
+}
+
+fn part(way: &Way<'_>, members: &Members) -> NewRecord {
+    NewRecord {
+        platform: way.link.platform().name(),
+        interface: way.interface.map(|interface| interface.id),
+        service: way.service().to_owned(),
+        order_key: way.interface.and_then(|interface| order_key(interface, members)),
+        class: way.interface.map_or("record", |interface| interface.class.name()),
+        data: Value::Object(members.clone()).to_string(),
+    }
+}
