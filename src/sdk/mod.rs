@@ -21,6 +21,7 @@ use crate::inbox::{Inbox, Limits};
 use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
 use crate::link::{Link, Members};
+use crate::listener::Listener;
 use crate::log::{Level, Log};
 use crate::outbox::Outbox;
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ pub struct Sdk {
     inbox: Arc<Inbox>,
     links: Arc<Vec<Box<dyn Link>>>,
     answers: Answers,
+    listener: Option<Listener>,
     outbox: Option<Outbox>,
     validation: Validation,
     is_closed: AtomicBool,
@@ -87,7 +89,11 @@ impl Sdk {
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
-        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, is_closed: AtomicBool::new(false) })
+        let is_closed = AtomicBool::new(false);
+        let mut sdk = Sdk { config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
+        // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
+        sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
+        Ok(sdk)
     }
 
     /// The configuration it was opened with.
@@ -290,6 +296,7 @@ impl Sdk {
             "local_id": self.config.text("local_id"),
             "net_status": u8::from(self.is_payment_up()),
             "links": links,
+            "listener": self.listener.as_ref().map(Listener::status),
             "events": {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
         });
         status.as_object().cloned().unwrap_or_default()
@@ -340,6 +347,9 @@ impl Sdk {
             return Err(Error::new(Code::Closed, "the handle is closed already"));
         }
         let deadline = Instant::now() + timeout;
+        if let Some(listener) = &self.listener {
+            listener.shut();
+        }
         self.answers.drain(deadline);
         for link in self.links.iter() {
             link.shut();
