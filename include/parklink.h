@@ -137,6 +137,22 @@
 #define PARKLINK_E_NOT_STORED (-406)
 /** A file or folder of this machine cannot be used. Again. */
 #define PARKLINK_E_IO (-501)
+/** The disk has no room for the record; nothing was acknowledged. Again. */
+#define PARKLINK_E_DISK_FULL (-502)
+/** The store's folder or file cannot be written. */
+#define PARKLINK_E_STORE_READ_ONLY (-503)
+/** Another process has the store open. Again. */
+#define PARKLINK_E_STORE_LOCKED (-504)
+/** The store's file is another program's database. */
+#define PARKLINK_E_STORE_FOREIGN (-505)
+/** The store was written by a newer version of the library. */
+#define PARKLINK_E_STORE_NEWER (-506)
+/** The store is damaged; at open it is set aside instead. */
+#define PARKLINK_E_STORE_DAMAGED (-507)
+/** The outbox has reached its limit (store.max_records, store.max_bytes). Again. */
+#define PARKLINK_E_OUTBOX_FULL (-508)
+/** The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket. */
+#define PARKLINK_E_QUEUED (-601)
 /** The platform took the record and will tell the outcome later (state 2): wait for the downlink. */
 #define PARKLINK_E_PENDING (-602)
 /** No event came in the time given to the poll. Again. */
