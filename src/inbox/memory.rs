@@ -128,16 +128,21 @@ impl Inbox {
         answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
     }
 
-    /// Answers an open downlink, when `check` agrees with the answer. A yes is on disk before it is sent, and is given to
+    /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on disk before it is sent, and is given to
     /// every repeat; after a no the platform may ask again.
-    pub(crate) fn answer(&self, event_id: u64, given: Members, check: impl Fn(&Answer) -> Result<()>) -> Result<()> {
+    pub(crate) fn answer(
+        &self,
+        event_id: u64,
+        given: Members,
+        check: impl Fn(&Answer, &Members) -> Result<()>,
+    ) -> Result<()> {
         let open = self.lock().open.get(&event_id).cloned();
         let Some(open) = open.filter(|open| open.since.elapsed() < self.limits.keep) else {
             let message = format!("event {event_id} does not wait for an answer: unknown, answered, or too old");
             return Err(Error::new(Code::UnknownEvent, message));
         };
         let mut answer = complete(&open, given);
-        check(&answer)?;
+        check(&answer, &open.data)?;
         {
             let mut state = self.lock();
             if state.open.remove(&event_id).is_none() {

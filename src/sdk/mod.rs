@@ -14,7 +14,7 @@ pub use crate::inbox::{DeliveryHandler, DownlinkHandler, Event, EventKind, LogHa
 
 use self::answers::Answers;
 use self::route::Way;
-use crate::catalogue::{self, Direction, Interface, Platform, Side};
+use crate::catalogue::{self, Direction, Interface, Platform, Problem, Rule, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
@@ -249,8 +249,12 @@ impl Sdk {
     }
 
     fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
-        self.inbox.answer(event_id, members, |answer| {
-            self.check(answer.interface, &answer.data, Side::Reply)?;
+        self.inbox.answer(event_id, members, |answer, asked| {
+            // What the platform asked with it gets back, were it longer than its own document allows.
+            let own = |(name, value): &(&String, &Value)| asked.get(*name) != Some(value);
+            let said: Members =
+                answer.data.iter().filter(own).map(|(name, value)| (name.clone(), value.clone())).collect();
+            self.check_answer(answer.interface, &answer.data, &said)?;
             let link = self.links.iter().find(|link| link.platform() == answer.platform);
             let request = |platform| {
                 let now = Instant::now();
