@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub timeouts: [(Platform, Duration); 2],
     pub retry: (Duration, Duration),
     pub attempts: i64,
+    /// Records up to this one are of earlier runs: they may have been sent.
+    pub before: i64,
 }
 
 /// The outbox of a handle.
@@ -62,7 +64,9 @@ impl Outbox {
         inbox: Arc<Inbox>,
         log: Arc<Log>,
     ) -> Result<Outbox> {
+        let before = store.read(|reader| reader.last_record())?;
         let shared = Arc::new(Shared {
+            before,
             store,
             links,
             inbox,

@@ -43,6 +43,13 @@ pub fn judge(outcome: &Outcome) -> Verdict {
     }
 }
 
+/// Of a record that may have been sent before and whose answer was lost: whether this refusal says that it arrived then.
+/// Bolink has an entry's order already (SDK 2.1).
+pub fn is_there_already(platform: Platform, outcome: &Outcome) -> bool {
+    let words = outcome.reply.as_ref().and_then(|reply| reply.get("errmsg")).and_then(Value::as_str);
+    platform == Platform::Bolink && words.is_some_and(|words| words.contains("该订单已经存在"))
+}
+
 /// Whether an HTTP status tells of a passing trouble.
 fn is_passing(error: &Error) -> bool {
     error.status.is_none_or(|status| matches!(status, 408 | 425) || status >= 500)

@@ -24,7 +24,11 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
                 return;
             }
         }
-        let outcome = send(&record, shared, link);
+        let mut outcome = send(&record, shared, link);
+        let may_be_repeat = record.attempts > 0 || record.id <= shared.before;
+        if may_be_repeat && verdict::is_there_already(link.platform(), &outcome) {
+            outcome.error = None;
+        }
         settle(line, shared, record, outcome);
     }
 }

@@ -234,6 +234,8 @@ impl Sdk {
 /// also after a crash.
 fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
     let mut record = part(way, members);
+    let may_be_there = matches!(error.code, Code::Timeout | Code::Broken | Code::Protocol | Code::Http);
+    record.attempts = i64::from(may_be_there);
     if error.code == Code::NotStored {
         record.data = vary(&record.data).unwrap_or(record.data);
     }
@@ -248,5 +250,6 @@ fn part(way: &Way<'_>, members: &Members) -> NewRecord {
         order_key: way.interface.and_then(|interface| order_key(interface, members)),
         class: way.interface.map_or("record", |interface| interface.class.name()),
         data: Value::Object(members.clone()).to_string(),
+        attempts: 0,
     }
 }

@@ -21,6 +21,8 @@ pub struct NewRecord {
     pub class: &'static str,
     /// Its members as JSON text.
     pub data: String,
+    /// Times it was sent already.
+    pub attempts: i64,
 }
 
 /// A stored record.
@@ -144,8 +146,8 @@ fn size_of(data: &str) -> i64 {
 }
 
 fn insert(connection: &Connection, parts: &[NewRecord]) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let mut ticket = 0;
     for part in parts {
         let values = params![
@@ -156,7 +158,8 @@ fn insert(connection: &Connection, parts: &[NewRecord]) -> rusqlite::Result<i64>
             part.order_key,
             part.class,
             part.data,
-            now_ms()
+            now_ms(),
+            part.attempts
         ];
         connection.prepare_cached(sql)?.execute(values)?;
         if ticket == 0 {
@@ -337,6 +340,12 @@ impl Reader {
             let mut select = connection.prepare_cached(&sql)?;
             select.query_map(params![platform, key, limit], record)?.collect()
         })
+    }
+
+    /// The greatest number given to a record.
+    pub fn last_record(&self) -> Result<i64> {
+        let sql = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'";
+        self.run(|connection| connection.query_row(sql, [], |row| row.get(0)))
     }
 
     /// When the oldest record for a link was stored, milliseconds since 1970.
