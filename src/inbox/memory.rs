@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// How many downlinks are remembered at most, whatever their age.
 const MOST: i64 = 1_000_000;
 
+/// So many downlinks pass between two looks at what is too old.
+const FORGET_EVERY: u64 = 512;
+
 impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
@@ -37,6 +40,9 @@ impl Inbox {
             service: event.service.clone(),
             message: Value::Object(event.message.clone()).to_string(),
         };
+        if event.id.is_multiple_of(FORGET_EVERY) {
+            store.forget_events(self.limits.window_seconds, MOST);
+        }
         store.take_event(stored, move |taken| me.taken(event, taken));
     }
 
@@ -73,8 +79,10 @@ impl Inbox {
     }
 
     fn is_open(&self, id: u64) -> bool {
+        let keep = self.limits.keep;
         let state = self.lock();
-        state.open.contains_key(&id) || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
+        let is_open = state.open.get(&id).is_some_and(|open| open.since.elapsed() < keep);
+        is_open || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
     }
 
     /// The software has seen a message that needs no answer.
@@ -106,7 +114,7 @@ impl Inbox {
         let Some(store) = &self.store else { return Ok(()) };
         store.forget_events(self.limits.window_seconds, MOST);
         let limit = i64::try_from(self.limits.queue).unwrap_or(i64::MAX);
-        for stored in store.reader()?.unfinished_events(0, limit)? {
+        for stored in store.read(|reader| reader.unfinished_events(0, limit))? {
             let Some(mut event) = revive(&stored) else { continue };
             match stored.answer {
                 Some(answer) => {

@@ -329,6 +329,10 @@ impl Sdk {
         if !has_ended {
             return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
         }
+        if let Some(outbox) = &self.outbox {
+            // Whoever opens the folder next must not find it locked.
+            outbox.store().close();
+        }
         Ok(unanswered + unsent)
     }
 }
