@@ -137,7 +137,8 @@ static void day(void) {
     asked("a car without a plate", "/driver/enter", NO_PLATE, "\"answered\":true");
     call("it enters", ENTRY("N", "N%.0s0000001"), "1", UploadUtilNative_UploadInParkOrder);
     asked("a shop gives C a coupon", "/coupon?wait=1", COUPON, "\"answered\":true");
-    asked("the driver of B has a wallet", "/balance", WALLET, "\"changed\":true");
+    asked("the driver of B has a wallet", "/balance", WALLET, "\"pushed\"");
+    tell("its balance arrives", "(waiting)", "update_balance", await("update_balance", 0));
     asked("the cloud raises a barrier", "/downlink?wait=1", RAISE, "\"answered\":true");
     upload("the barrier went up", LIFT);
     asked("the owner locks car C", "/downlink?wait=1", LOCK, "\"answered\":true");

@@ -108,7 +108,8 @@ static void phones(void) {
     asked("a car without a plate", "/driver/enter", NO_PLATE, "\"answered\":true");
     upload("it enters", ENTRY("N", "N%.0s0000001"), PARKLINK_OK, parklink_in_park);
     asked("a shop gives C a coupon", "/coupon?wait=1", COUPON, "\"answered\":true");
-    asked("the driver of B has a wallet", "/balance", WALLET, "\"changed\":true");
+    asked("the driver of B has a wallet", "/balance", WALLET, "\"pushed\"");
+    await("its balance arrives", "update_balance");
 }
 
 static void commands(void) {

@@ -137,6 +137,22 @@
 #define PARKLINK_E_NOT_STORED (-406)
 /** A file or folder of this machine cannot be used. Again. */
 #define PARKLINK_E_IO (-501)
+/** The disk has no room for the record; nothing was acknowledged. Again. */
+#define PARKLINK_E_DISK_FULL (-502)
+/** The store's folder or file cannot be written. */
+#define PARKLINK_E_STORE_READ_ONLY (-503)
+/** Another process has the store open. Again. */
+#define PARKLINK_E_STORE_LOCKED (-504)
+/** The store's file is another program's database. */
+#define PARKLINK_E_STORE_FOREIGN (-505)
+/** The store was written by a newer version of the library. */
+#define PARKLINK_E_STORE_NEWER (-506)
+/** The store is damaged; at open it is set aside instead. */
+#define PARKLINK_E_STORE_DAMAGED (-507)
+/** The outbox has reached its limit (store.max_records, store.max_bytes). Again. */
+#define PARKLINK_E_OUTBOX_FULL (-508)
+/** The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket. */
+#define PARKLINK_E_QUEUED (-601)
 /** The platform took the record and will tell the outcome later (state 2): wait for the downlink. */
 #define PARKLINK_E_PENDING (-602)
 /** No event came in the time given to the poll. Again. */
@@ -230,6 +246,36 @@ typedef struct parklink_log_callbacks {
 } parklink_log_callbacks;
 
 /**
+ * Takes what became of a submitted record.
+ */
+typedef void (PARKLINK_CALL *parklink_delivery_fn)(void *user_data, const char *report_json);
+
+/**
+ * What parklink_on_delivery registers. Set struct_size to sizeof(parklink_delivery_callbacks) and what you do not use to
+ * NULL.
+ */
+typedef struct parklink_delivery_callbacks {
+    /**
+     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+     */
+    size_t struct_size;
+    /**
+     * Given to each of the functions below as it is.
+     */
+    void *user_data;
+    /**
+     * Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
+     */
+    parklink_destroy_fn destroy;
+    /**
+     * Called for every stored record that is settled on one of its platforms. report_json is borrowed: it is gone when
+     * the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered", or "dead": a
+     * dead letter), code (a name as parklink_error_name gives, "ok"), message, reply (the platform's, or null).
+     */
+    parklink_delivery_fn on_delivery;
+} parklink_delivery_callbacks;
+
+/**
  * Opens the connections of one lot.
  *
  * config_json: one JSON object, its members in docs/options.md; borrowed for the call. A member that is no option is
@@ -278,7 +324,7 @@ parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t tim
  *
  * Waits at most cloud.request_timeout_ms or bolink.request_timeout_ms. Any thread, also inside a callback.
  * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
- * TIMEOUT, BROKEN, REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
+ * TIMEOUT, BROKEN, QUEUED (with a store: the record is on disk and will be sent; reply has its ticket), REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_upload(parklink_t *handle, const char *json, char **reply);
 
@@ -371,6 +417,87 @@ parklink_code PARKLINK_CALL parklink_on_log(parklink_t *handle, const parklink_l
  * Errors: CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_status(parklink_t *handle, char **json);
+
+/**
+ * Stores a record; when it returns PARKLINK_OK the record is on disk and will reach its platforms, whatever happens to
+ * network, program or power meanwhile.
+ *
+ * json: as in parklink_upload; borrowed for the call. Records of one order (order_id; card_id of cards, and so on) leave
+ * in the order in which they were stored, those of other orders are not held up. Questions, and exits that ask for money
+ * now (pay_type wallet, sweepcode), are not stored: upload them.
+ * ticket: gets the number that parklink_on_delivery tells the outcome under. May be NULL.
+ *
+ * Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also
+ * inside a callback.
+ * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED (also: no store.dir),
+ * UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, IO, CLOSED, FORKED. After any of them nothing is stored.
+ */
+parklink_code PARKLINK_CALL parklink_submit(parklink_t *handle, const char *json, uint64_t *ticket);
+
+/**
+ * Registers what hears of the outcome of stored records; NULL removes it.
+ *
+ * callbacks: copied; the struct is borrowed for the call.
+ *
+ * As parklink_on_downlink; both run on the same thread. A record for two platforms is reported twice, once for each. An
+ * outcome that falls between a crash and the report is not told again. Any thread.
+ * Errors: ARGUMENT (struct_size or on_delivery), CLOSED, FORKED.
+ */
+parklink_code PARKLINK_CALL parklink_on_delivery(parklink_t *handle, const parklink_delivery_callbacks *callbacks);
+
+/**
+ * Waits until every stored record is settled: delivered, or a dead letter.
+ *
+ * timeout_ms: how long at most; 0 only looks.
+ * left: gets how many are not. May be NULL.
+ *
+ * Any thread, but not inside a callback of this handle.
+ * Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IN_CALLBACK, CLOSED, FORKED.
+ */
+parklink_code PARKLINK_CALL parklink_flush(parklink_t *handle, uint32_t timeout_ms, uint64_t *left);
+
+/**
+ * Lists dead letters: records that a platform refused for a reason that repetition cannot cure.
+ *
+ * after: 0 for the first ones, then the id of the last one seen.
+ * limit: how many at most.
+ * json: gets a JSON array, oldest first; each with id, ticket, platform, interface, service_name, data, created_ms,
+ * died_ms, attempts, code, message, reply. Free it with parklink_string_free.
+ *
+ * Any thread, also inside a callback.
+ * Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+ */
+parklink_code PARKLINK_CALL parklink_dead_list(parklink_t *handle, uint64_t after, uint32_t limit, char **json);
+
+/**
+ * Sends dead letters again, as if they were new.
+ *
+ * ticket: whose; 0 for all.
+ * count: gets how many. May be NULL.
+ *
+ * Any thread. Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), DISK_FULL, IO, CLOSED, FORKED.
+ */
+parklink_code PARKLINK_CALL parklink_dead_retry(parklink_t *handle, uint64_t ticket, uint64_t *count);
+
+/**
+ * Deletes dead letters for good.
+ *
+ * ticket: whose; 0 for all.
+ * count: gets how many. May be NULL.
+ *
+ * Any thread. Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+ */
+parklink_code PARKLINK_CALL parklink_dead_delete(parklink_t *handle, uint64_t ticket, uint64_t *count);
+
+/**
+ * Writes every dead letter into a file, one JSON object a line.
+ *
+ * path: the file, made or written over; borrowed for the call.
+ * count: gets how many. May be NULL.
+ *
+ * Any thread. Errors: ARGUMENT, ENCODING, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+ */
+parklink_code PARKLINK_CALL parklink_dead_export(parklink_t *handle, const char *path, uint64_t *count);
 
 /**
  * Frees a string that a function of this header gave through a char ** argument. NULL is allowed and does nothing.

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
@@ -170,4 +170,104 @@ fn careless_programs_get_errors_and_no_crash() {
 fn it_can_be_loaded_and_unloaded_in_a_loop() {
     let library = LIBRARY.join("libparklink.so");
     assert_eq!(run(&compile("tests/c/reload.c", "c11"), &[library.to_str().unwrap()]), "ok reload\n");
+}
+
+/// A sandbox of its own on ports of the kernel's choice.
+struct Sandbox {
+    process: Child,
+    ready: PathBuf,
+}
+
+impl Sandbox {
+    fn start(name: &str) -> Sandbox {
+        // It belongs to another package, so this test's build may not have made it.
+        checked(Command::new(env!("CARGO")).args(["build", "-q", "-p", "parklink-sandbox"]).current_dir(ROOT));
+        let test = std::env::current_exe().unwrap();
+        let program = test.parent().and_then(Path::parent).unwrap().join("parklink-sandbox");
+        let ready = LIBRARY.join(format!("{name}.json"));
+        let ports = ["--cloud-port", "0", "--bolink-port", "0", "--control-port", "0"];
+        let mut command = Command::new(program);
+        command.args(ports).args(["--quiet", "--pay-delay", "50", "--ready-file"]).arg(&ready);
+        let sandbox = Sandbox { process: command.spawn().unwrap(), ready };
+        for _ in 0..1000 {
+            if sandbox.ready.exists() {
+                return sandbox;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the sandbox does not get ready");
+    }
+
+    fn ready(&self) -> &str {
+        self.ready.to_str().unwrap()
+    }
+
+    /// The port of one of its listeners.
+    fn port(&self, name: &str) -> u16 {
+        let addresses: Value = serde_json::from_slice(&std::fs::read(&self.ready).unwrap()).unwrap();
+        addresses[name].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// What the control API answers.
+    fn post(&self, path: &str, body: &Value) -> String {
+        let (mut stream, body) = (TcpStream::connect(("127.0.0.1", self.port("control"))).unwrap(), body.to_string());
+        let head = format!("POST {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: {}", body.len());
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn config(&self) -> String {
+        json!({"park_id": "21782", "ckey": "WERRTTTTYY", "cloud_addr": "127.0.0.1", "cport": self.port("cloud")})
+            .to_string()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_lots_day_goes_well_through_either_face() {
+    let sandbox = Sandbox::start("day");
+    for (program, least) in [("lot_day", 40), ("legacy_day", 50)] {
+        let said = run(&compile(&format!("examples-c/{program}.c"), "c99"), &[sandbox.ready()]);
+        let last = said.lines().last().unwrap();
+        let numbers: Vec<u32> = last.split(' ').filter_map(|word| word.parse().ok()).collect();
+        assert!(last.starts_with("demo: ") && numbers.len() == 2, "{said}");
+        assert!(numbers[0] == numbers[1] && numbers[0] >= least, "{said}");
+    }
+}
+
+#[test]
+fn the_least_program_and_the_polling_one_work() {
+    let sandbox = Sandbox::start("least");
+    let config = sandbox.config();
+    let said = run(&compile("examples-c/minimal.c", "c99"), &[&config]);
+    assert!(said.starts_with("ok {") && said.contains(r#""order_id":"minimal_1""#), "{said}");
+
+    let poll = compile("examples-c/poll.c", "c99");
+    let polling = thread::spawn(move || run(&poll, &[&config, "1"]));
+    let message = json!({"message": {"service_name": "lock_car", "order_id": "7", "is_locked": 1, "lock_key": "1"}});
+    let answered = (0..500).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        sandbox.post("/downlink?wait_ms=5000", &message).contains(r#""answered":true"#)
+    });
+    assert!(answered);
+    assert!(polling.join().unwrap().contains("lock_car"));
+}
+
+#[test]
+fn careless_software_of_the_original_sdk_is_answered() {
+    let sandbox = Sandbox::start("legacy");
+    let program = compile("tests/c/legacy.c", "c11");
+    assert_eq!(run(&program, &[sandbox.ready()]), "ok legacy\n");
+    let mut command = Command::new("timeout");
+    command.arg("120").arg(&program).args([sandbox.ready(), "malloc"]);
+    command.env("LD_LIBRARY_PATH", LIBRARY.as_os_str()).env("UPLOADUTIL_STRINGS", "malloc");
+    checked(&mut command);
 }

@@ -249,7 +249,7 @@ fn empty_answers_at_once_do_not_spin() {
 #[test]
 fn a_dead_token_costs_one_login_however_many_notice() {
     let bolink = Bolinkish::start(Duration::from_secs(30));
-    let bench = open(bolink.server.port, json!({}));
+    let bench = open(bolink.server.port, json!({"bolink": {"poll_timeout_ms": 60_000}}));
     bolink.until("a poll is open", |desk| desk.open_polls == 1);
     // Only the uploads can notice: the poll is held.
     let token = bolink.desk.0.lock().unwrap().token.replace("another".into());

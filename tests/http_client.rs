@@ -119,6 +119,85 @@ fn an_answer_that_ends_with_the_connection() {
 }
 
 #[test]
+fn every_way_to_frame_an_answer() {
+    // What comes, what it means, whether the connection may serve another call.
+    let cases: [(&str, &str, bool); 13] = [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", true),
+        ("HTTP/1.1 200 OK\ncontent-length:2\n\nok", "ok", true),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", "ok", true),
+        ("HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok", "ok", false),
+        ("HTTP/1.1 200 OK\r\nConnection: x, close\r\nContent-Length: 2\r\n\r\nok", "ok", false),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", false),
+        ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", "ok", true),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;a=b\r\nok\r\n0\r\nT: v\r\n\r\n", "ok", true),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", true),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "", true),
+        ("HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", "ok", true),
+    ];
+    for (text, body, keeps) in cases {
+        let server = Server::answering(move |_| text.into());
+        let bench = plain();
+        for _ in 0..2 {
+            assert_eq!(bench.post(&server.url("/"), "").unwrap().body, body.as_bytes(), "{text}");
+        }
+        assert_eq!(server.connections(), if keeps { 1 } else { 2 }, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_a_protocol_error() {
+    let endless = format!("HTTP/1.1 200 OK\r\nA: {}", "x".repeat(100_000));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(1000));
+    for text in [
+        "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nok\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\nok",
+        "220 smtp.example ESMTP\r\n",
+        "{\"state\":1}",
+        &endless,
+        &many,
+    ] {
+        let owned = text.to_owned();
+        let server = Server::answering(move |_| owned.clone().into_bytes());
+        let error = plain().post(&server.url("/"), "").unwrap_err();
+        assert_eq!(error.code, Code::Protocol, "{error} after {}", &text[..text.len().min(100)]);
+    }
+}
+
+/// Whatever byte of an answer is spoilt, the call ends, and with one of the outcomes that are told.
+#[test]
+fn spoilt_answers_end_in_an_error_or_an_answer() {
+    let good = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let spoils = *b"\0\r\n f9\xff";
+    let server = Server::start(move |mut taken| {
+        while taken.read().is_some() {
+            let number = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut bytes = good.to_vec();
+            bytes[number / spoils.len() % good.len()] = spoils[number % spoils.len()];
+            taken.write(&bytes);
+            let _ = taken.reader.get_ref().shutdown(std::net::Shutdown::Write);
+        }
+    });
+    let bench = plain();
+    let mut answers = 0;
+    for _ in 0..good.len() * spoils.len() {
+        match bench.post_within(&server.url("/"), "x", Duration::from_secs(5)) {
+            Ok(_) => answers += 1,
+            Err(error) => assert!(matches!(error.code, Code::Protocol | Code::Broken), "{error}"),
+        }
+    }
+    assert!(answers > 0 && answers < good.len() * spoils.len());
+}
+
+#[test]
 fn a_close_in_the_middle_is_broken_and_not_repeated() {
     for part in ["", "HTTP/1.1 200 OK\r\nConte", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"] {
         let server = Server::start(move |mut taken| {

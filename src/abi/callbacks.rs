@@ -4,7 +4,7 @@ use super::encoding::Encoding;
 use super::text::to_c;
 use crate::error::{Code, Error, Result};
 use crate::log::Level;
-use crate::sdk::{DownlinkHandler, Event, LogHandler};
+use crate::sdk::{DeliveryHandler, DownlinkHandler, Event, LogHandler};
 use std::ffi::{c_char, c_void};
 use std::mem::{MaybeUninit, offset_of};
 
@@ -16,6 +16,9 @@ pub type OnDownlink = Option<unsafe extern "C" fn(user_data: *mut c_void, event_
 
 /// Takes a line of the log.
 pub type OnLog = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, line: *const c_char)>;
+
+/// Takes what became of a submitted record.
+pub type OnDelivery = Option<unsafe extern "C" fn(user_data: *mut c_void, report_json: *const c_char)>;
 
 /// What parklink_on_downlink registers. Set struct_size to sizeof(parklink_downlink_callbacks) and what you do not use
 /// to NULL.
@@ -48,6 +51,23 @@ pub struct LogCallbacks {
     /// Called for every line up to the level of option "log.level". level is one of PARKLINK_LOG_*. line has no line
     /// end and is borrowed: it is gone when the function returns. It never holds a key or a token.
     pub on_log: OnLog,
+}
+
+/// What parklink_on_delivery registers. Set struct_size to sizeof(parklink_delivery_callbacks) and what you do not use to
+/// NULL.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryCallbacks {
+    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+    pub struct_size: usize,
+    /// Given to each of the functions below as it is.
+    pub user_data: *mut c_void,
+    /// Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
+    pub destroy: Destroy,
+    /// Called for every stored record that is settled on one of its platforms. report_json is borrowed: it is gone when
+    /// the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered", or "dead": a
+    /// dead letter), code (a name as parklink_error_name gives, "ok"), message, reply (the platform's, or null).
+    pub on_delivery: OnDelivery,
 }
 
 /// `user_data`, and the promise to call `destroy` once.
@@ -99,50 +119,88 @@ fn missing(member: &str) -> Error {
 }
 
 /// Callbacks on their way into the SDK: made before anything can fail, so that `destroy` is called in every case.
-pub(super) struct Given<F>(Option<(Owner, F)>);
+pub(super) struct Given<F>(Option<(Owner, Option<F>)>);
 
-impl Given<OnDownlink> {
+/// A struct of callbacks: the head they share, and one function.
+pub(super) trait Callbacks: Copy {
+    /// The function's type.
+    type Function: Copy;
+
+    /// Bytes that every version of the struct has: the head.
+    const HEAD: usize;
+
+    /// `user_data`, `destroy`, and the function.
+    fn parts(self) -> (*mut c_void, Destroy, Option<Self::Function>);
+}
+
+macro_rules! callbacks {
+    ($name:ident, $member:ident, $function:ty) => {
+        impl Callbacks for $name {
+            type Function = $function;
+            const HEAD: usize = offset_of!($name, $member);
+
+            fn parts(self) -> (*mut c_void, Destroy, Option<$function>) {
+                (self.user_data, self.destroy, self.$member)
+            }
+        }
+    };
+}
+
+type TextFunction = unsafe extern "C" fn(*mut c_void, *const c_char);
+callbacks!(DownlinkCallbacks, on_downlink, unsafe extern "C" fn(*mut c_void, u64, *const c_char));
+callbacks!(LogCallbacks, on_log, unsafe extern "C" fn(*mut c_void, i32, *const c_char));
+callbacks!(DeliveryCallbacks, on_delivery, TextFunction);
+
+impl<F> Given<F> {
+    /// Copies the struct; NULL means to remove the callbacks.
+    ///
     /// # Safety
     /// `given` is NULL or a struct as the header says.
-    pub(super) unsafe fn downlink(given: *const DownlinkCallbacks) -> Result<Self> {
+    pub(super) unsafe fn take<T: Callbacks<Function = F>>(given: *const T) -> Result<Self> {
         if given.is_null() {
             return Ok(Given(None));
         }
         // SAFETY: not NULL, struct_size first by contract; NULL is a value of every member.
-        let given = unsafe { copy(given, offset_of!(DownlinkCallbacks, on_downlink)) }?;
-        Ok(Given(Some((Owner { user_data: given.user_data, destroy: given.destroy }, given.on_downlink))))
+        let (user_data, destroy, function) = unsafe { copy(given, T::HEAD) }?.parts();
+        Ok(Given(Some((Owner { user_data, destroy }, function))))
     }
 
-    pub(super) fn handler(self, encoding: Encoding) -> Result<Option<DownlinkHandler>> {
+    /// What keeps the promise to destroy, and the function; `None` to remove them.
+    fn both(self, member: &str) -> Result<Option<(Owner, F)>> {
         let Some((owner, function)) = self.0 else { return Ok(None) };
-        let function = function.ok_or_else(|| missing("on_downlink"))?;
+        function.map(|function| Some((owner, function))).ok_or_else(|| missing(member))
+    }
+}
+
+impl Given<unsafe extern "C" fn(*mut c_void, u64, *const c_char)> {
+    pub(super) fn downlinks(self, encoding: Encoding) -> Result<Option<DownlinkHandler>> {
+        let Some((owner, function)) = self.both("on_downlink")? else { return Ok(None) };
         Ok(Some(Box::new(move |event: &Event| {
             let json = to_c(&event.json(), encoding);
             // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
-            unsafe { function(owner.user_data(), event.id, json.as_ptr()) }
+            unsafe { function(owner.user_data(), event.answer_id(), json.as_ptr()) }
         })))
     }
 }
 
-impl Given<OnLog> {
-    /// # Safety
-    /// `given` is NULL or a struct as the header says.
-    pub(super) unsafe fn log(given: *const LogCallbacks) -> Result<Self> {
-        if given.is_null() {
-            return Ok(Given(None));
-        }
-        // SAFETY: not NULL, struct_size first by contract; NULL is a value of every member.
-        let given = unsafe { copy(given, offset_of!(LogCallbacks, on_log)) }?;
-        Ok(Given(Some((Owner { user_data: given.user_data, destroy: given.destroy }, given.on_log))))
-    }
-
-    pub(super) fn handler(self, encoding: Encoding) -> Result<Option<LogHandler>> {
-        let Some((owner, function)) = self.0 else { return Ok(None) };
-        let function = function.ok_or_else(|| missing("on_log"))?;
+impl Given<unsafe extern "C" fn(*mut c_void, i32, *const c_char)> {
+    pub(super) fn lines(self, encoding: Encoding) -> Result<Option<LogHandler>> {
+        let Some((owner, function)) = self.both("on_log")? else { return Ok(None) };
         Ok(Some(Box::new(move |level: Level, line: &str| {
             let line = to_c(line, encoding);
             // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
             unsafe { function(owner.user_data(), level as i32, line.as_ptr()) }
+        })))
+    }
+}
+
+impl Given<TextFunction> {
+    pub(super) fn deliveries(self, encoding: Encoding) -> Result<Option<DeliveryHandler>> {
+        let Some((owner, function)) = self.both("on_delivery")? else { return Ok(None) };
+        Ok(Some(Box::new(move |report: &str| {
+            let report = to_c(report, encoding);
+            // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
+            unsafe { function(owner.user_data(), report.as_ptr()) }
         })))
     }
 }

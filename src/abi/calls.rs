@@ -22,7 +22,7 @@ pub struct Parklink {
 /// Longest configuration taken; the texts of a handle have `limits.text_bytes`.
 const LONGEST_CONFIG: usize = 4 << 20;
 
-fn millis(timeout_ms: u32) -> Duration {
+pub(super) fn millis(timeout_ms: u32) -> Duration {
     Duration::from_millis(timeout_ms.into())
 }
 
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn parklink_wait_ready(handle: *mut Parklink, timeout_ms: 
 ///
 /// Waits at most cloud.request_timeout_ms or bolink.request_timeout_ms. Any thread, also inside a callback.
 /// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
-/// TIMEOUT, BROKEN, REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
+/// TIMEOUT, BROKEN, QUEUED (with a store: the record is on disk and will be sent; reply has its ticket), REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -216,8 +216,8 @@ pub unsafe extern "C" fn parklink_on_downlink(
     callbacks: *const DownlinkCallbacks,
 ) -> ParklinkCode {
     // SAFETY: NULL or a struct as the header says. Outside the guard: destroy runs whatever happens in there.
-    let given = unsafe { Given::downlink(callbacks) };
-    guard::on(handle, |entry| entry.sdk.on_downlink(given?.handler(entry.encoding)?))
+    let given = unsafe { Given::take(callbacks) };
+    guard::on(handle, |entry| entry.sdk.on_downlink(given?.downlinks(entry.encoding)?))
 }
 
 /// Answers a downlink, inside the callback or later.
@@ -281,8 +281,8 @@ pub unsafe extern "C" fn parklink_poll(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn parklink_on_log(handle: *mut Parklink, callbacks: *const LogCallbacks) -> ParklinkCode {
     // SAFETY: NULL or a struct as the header says. Outside the guard: destroy runs whatever happens in there.
-    let given = unsafe { Given::log(callbacks) };
-    guard::on(handle, |entry| entry.sdk.on_log(given?.handler(entry.encoding)?))
+    let given = unsafe { Given::take(callbacks) };
+    guard::on(handle, |entry| entry.sdk.on_log(given?.lines(entry.encoding)?))
 }
 
 /// Tells everything a field engineer asks for: links, heartbeats, queues, counters.
@@ -312,7 +312,7 @@ impl Entry {
     ///
     /// # Safety
     /// `text` is NULL or a C string that stays as it is while `'a` lasts.
-    unsafe fn text<'a>(&self, text: *const c_char, name: &str) -> Result<std::borrow::Cow<'a, str>> {
+    pub(super) unsafe fn text<'a>(&self, text: *const c_char, name: &str) -> Result<std::borrow::Cow<'a, str>> {
         // SAFETY: the caller promises the same.
         unsafe { read(text, name, self.limit, self.encoding) }
     }

@@ -34,7 +34,7 @@ impl EventKind {
 /// What a platform says on its own.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// The number to answer under.
+    /// Its own number.
     pub id: u64,
     /// Who said it.
     pub platform: Platform,
@@ -63,10 +63,15 @@ impl Event {
         Event { id, platform, interface, service, kind, message, data, redelivered: false, is_stored: false }
     }
 
+    /// The number to answer under; 0 when no answer is expected.
+    pub fn answer_id(&self) -> u64 {
+        if self.kind == EventKind::Request { self.id } else { 0 }
+    }
+
     /// The event as JSON: `event_id`, `platform`, `interface`, `service_name`, `kind`, `redelivered`, `data`.
     pub fn json(&self) -> String {
         let event = json!({
-            "event_id": self.id,
+            "event_id": self.answer_id(),
             "platform": self.platform.name(),
             "interface": self.interface.map(|interface| interface.id),
             "service_name": self.service,

@@ -20,7 +20,7 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
 use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
-use crate::link::{Link, Members};
+use crate::link::{Link, Members, RequestKind};
 use crate::listener::Listener;
 use crate::log::{Level, Log};
 use crate::outbox::Outbox;
@@ -249,7 +249,15 @@ impl Sdk {
     }
 
     fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
-        self.inbox.answer(event_id, members, |answer| self.check(answer.interface, &answer.data, Side::Reply))?;
+        self.inbox.answer(event_id, members, |answer| {
+            self.check(answer.interface, &answer.data, Side::Reply)?;
+            let link = self.links.iter().find(|link| link.platform() == answer.platform);
+            let request = |platform| {
+                let now = Instant::now();
+                route::request(platform, answer.interface, &answer.service, &answer.data, now, RequestKind::Answer)
+            };
+            link.map_or(Ok(()), |link| link.check(&request(answer.platform)))
+        })?;
         Ok(outcome::handed_over())
     }
 

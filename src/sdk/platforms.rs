@@ -62,11 +62,13 @@ impl Sdk {
             return;
         }
         let has = |path: &str| interface.fields.iter().any(|field| field.path == path);
-        if interface.wrapped && !has("data") && members.get("data").is_some_and(Value::is_object) {
-            if let Some(Value::Object(inner)) = members.shift_remove("data") {
-                members.shift_remove("sign");
-                members.extend(inner);
-            }
+        if interface.wrapped
+            && !has("data")
+            && members.get("data").is_some_and(Value::is_object)
+            && let Some(Value::Object(inner)) = members.shift_remove("data")
+        {
+            members.shift_remove("sign");
+            members.extend(inner);
         }
         let mut fill = |path: &str, value: Option<Value>| {
             let is_missing = members.get(path).is_none_or(|value| value.is_null() || *value == "");

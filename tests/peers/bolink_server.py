@@ -294,7 +294,7 @@ class BolinkServer(object):
             if list(doc) != ["token"]:
                 bad("download_body", request.text[:200])
             for conn, other in list(self.polls.items()):
-                if conn is not request.conn and not conn.gone():
+                if conn is not request.conn and other.doc.get("token") == doc.get("token") and not conn.gone():
                     bad("second_poll", "one is under way since %.2f s" % (request.at - other.at))
             if self.poll_within is not None:
                 since = self.last_poll_answer or self.login_at or request.at

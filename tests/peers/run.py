@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROCESSES = 6
-LIMIT = 80  # seconds a class may take
+LIMIT = 60  # seconds a class may take
 
 
 def classes():

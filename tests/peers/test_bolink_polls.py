@@ -1,4 +1,6 @@
 """The library against Bolink's referee: the long poll and what comes through it (SDK http-download, 3.1 to 3.4, 4.1, 4.2)."""
+import shutil
+import tempfile
 import time
 import unittest
 
@@ -157,6 +159,22 @@ class Downlinks(BolinkCase):
         self.bolink.plan("query_price", fault.kill_token_first())
         p.reply(event["event_id"], answer)
         self.answer_to("query_price")
+
+    def test_a_payment_told_twice(self):
+        """With a store: told to the software once (or marked), acknowledged twice, by trade_no."""
+        folder = tempfile.mkdtemp(prefix="parklink-store-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        p = self.link(poll=False, store={"dir": folder})
+        members, answer = self.MESSAGES["prepay_order"]
+        events = []
+        p.on_downlink(lambda event: (events.append(event), p.reply(event["event_id"], answer)))
+        for i in (1, 2):
+            self.bolink.push(dict(members, service_name="prepay_order"))
+            self.assertEqual(self.answer_to("prepay_order", i)["order_id"], "A1")
+        self.assertTrue(len(events) == 1 or events[1]["redelivered"])
+        self.bolink.push(dict(members, service_name="prepay_order", trade_no="t9"))  # another payment of the same order
+        self.answer_to("prepay_order", 3)
+        self.assertEqual(events[-1]["data"]["trade_no"], "t9")
 
     def test_balance(self):
         """update_balance is kept and answered by pay_status; it needs no reply."""

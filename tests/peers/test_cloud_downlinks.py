@@ -1,5 +1,7 @@
 """The library against the cloud's referee: what the cloud asks, and how it is answered (cloud-tcp 6 and 7)."""
 import json
+import shutil
+import tempfile
 import time
 import unittest
 
@@ -213,9 +215,9 @@ class Answers(CloudCase):
         self.assertTrue(done.wait(5), "never acknowledged")
         self.assertEqual(len(self.cloud.answers), len(self.cloud.sent_downlinks))
 
-    def test_a_repetition_is_answered_again(self):
-        """The same message twice: both are answered; if the software sees the second, it is marked."""
-        p = self.link()
+    def repeated(self, **more):
+        """The same message twice, both answered; what the software saw of it."""
+        p = self.link(**more)
         events = []
 
         def handle(event):
@@ -226,6 +228,15 @@ class Answers(CloudCase):
             self.cloud.downlink("gate_sync", MESSAGES["gate_sync"])
             self.assertTrue(self.cloud.wait(lambda: len(self.cloud.answers) == i), "no answer %d" % i)
         self.assertEqual([a.data["state"] for a in self.cloud.answers], [1, 1])
+        return events
+
+    def test_a_repetition_is_answered_again(self):
+        self.repeated()
+
+    def test_a_repetition_is_known_where_there_is_a_store(self):
+        folder = tempfile.mkdtemp(prefix="parklink-store-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        events = self.repeated(store={"dir": folder})
         if len(events) > 1:
             self.assertTrue(events[1]["redelivered"])
 

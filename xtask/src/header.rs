@@ -20,7 +20,7 @@ const HEADERS: &[Header] = &[
     Header {
         path: "include/parklink.h",
         template: "src/abi/parklink.h.in",
-        sources: &["src/abi/callbacks.rs", "src/abi/calls.rs", "src/abi/facts.rs"],
+        sources: &["src/abi/callbacks.rs", "src/abi/calls.rs", "src/abi/outbox.rs", "src/abi/facts.rs"],
         functions: "PARKLINK_CALL",
         callbacks: "PARKLINK_CALL",
     },

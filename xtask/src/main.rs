@@ -2,8 +2,10 @@
 //!
 //! A new one is a line in [`GENERATORS`].
 
+mod errors;
 mod header;
 mod interfaces;
+mod options;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +15,12 @@ type Page = (PathBuf, String);
 type Generator = fn(&Path) -> Result<Vec<Page>, String>;
 
 /// Subcommand and what it makes. Several may share a subcommand.
-const GENERATORS: &[(&str, Generator)] = &[("docs", interfaces::pages), ("header", |_| Ok(header::render()))];
+const GENERATORS: &[(&str, Generator)] = &[
+    ("docs", interfaces::pages),
+    ("docs", |_| Ok(options::render())),
+    ("docs", |_| Ok(errors::render())),
+    ("header", |_| Ok(header::render())),
+];
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));

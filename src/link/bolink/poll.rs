@@ -56,6 +56,7 @@ pub fn run(shared: &Shared) {
             }
             End::Failed(error) => {
                 let pause = if error.code == Code::LoginRefused { refusals.pause() } else { failures.pause() };
+                let pause = error.wait.map_or(pause, |asked| asked.max(pause));
                 shared.log.warn(format_args!("bolink: {error}; next try in {} ms", pause.as_millis()));
                 shared.session.failed(error);
                 pause
@@ -111,9 +112,14 @@ fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
             }
             Ok(Heard::Nothing) if began.elapsed() < HELD => quick += 1,
             Ok(Heard::Nothing) => quick = 0,
-            // A poll that was open for long may have been cut by anything on the way; only a second one tells.
+            // Gateways cut what is silent for long; polling on shows soon enough when there is more to it.
+            Err(error) if error.code == Code::Broken && began.elapsed() >= HELD => {
+                shared.log.debug(format_args!("bolink: the poll was cut: {error}"));
+                continue;
+            }
+            // Once is no loss of the link; the second one in a row is.
             Err(error) if !has_failed && matches!(error.code, Code::Broken | Code::Timeout) => {
-                shared.log.debug(format_args!("bolink: the poll ended: {error}"));
+                shared.log.debug(format_args!("bolink: the poll failed: {error}"));
                 has_failed = true;
                 continue;
             }

@@ -1,13 +1,19 @@
 //! Time: what is due, and when to look again.
 
-use super::job::{Job, UnderWay};
-use super::send::late_in_queue;
+use super::job::{Job, Owed, UnderWay};
 use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
 use crate::link::Members;
 use std::time::{Duration, Instant};
 
+/// A reply that comes later than this after its request was given up is not expected any more.
+const LATE: Duration = Duration::from_secs(60);
+
 impl State {
+    pub(super) fn forget_owed(&mut self, now: Instant) {
+        self.owed.retain(|owed| now.duration_since(owed.since) < LATE);
+    }
+
     /// Does what is due; tells when to look again.
     pub fn tick(&mut self, facts: &Facts, now: Instant) -> Instant {
         self.expire(facts, now);
@@ -29,7 +35,7 @@ impl State {
         }
         while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
             if let Some(job) = self.queue.remove(at) {
-                job.unsent(late_in_queue());
+                job.unsent(self.late_in_queue());
             }
         }
     }
@@ -42,7 +48,7 @@ impl State {
         }
         let name = &job.request.service;
         facts.log.warn(format_args!("cloud: no answer to {name}"));
-        self.owed.extend(job.expected.names.iter().map(|name| (name.clone(), now)));
+        self.owed.push(Owed { names: job.expected.names.clone(), is_guarded: job.is_guarded(), since: now });
         let message = format!("{name}: the cloud has not answered in time; it may or may not have taken the record");
         job.end(Err(Error::new(Code::Timeout, message)));
     }

@@ -28,6 +28,15 @@ impl Job {
         self.request.kind == RequestKind::Answer
     }
 
+    /// Its reply carries a name: upload_confirm_order's does not.
+    pub(super) fn is_named(&self) -> bool {
+        self.request.service != "upload_confirm_order"
+    }
+
+    pub(super) fn is_always_worded(&self) -> bool {
+        self.request.interface.is_some_and(|interface| interface.always_worded)
+    }
+
     pub(super) fn order_id(&self) -> Option<String> {
         self.request.data.get("order_id").map(as_text)
     }
@@ -75,4 +84,17 @@ pub(super) fn expectation(request: &Request) -> Expected {
         }
     }
     Expected { names, keys }
+}
+
+/// A reply that may still come to a request that was given up.
+pub(super) struct Owed {
+    pub(super) names: Vec<String>,
+    pub(super) is_guarded: bool,
+    pub(super) since: Instant,
+}
+
+impl Owed {
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
 }

@@ -8,11 +8,11 @@ mod send;
 
 pub use self::receive::is_already_handled;
 
-use self::job::{Job, UnderWay};
+use self::job::{Job, Owed, UnderWay};
 use super::guard::Guard;
 use super::line::Signed;
 use super::rate::Rate;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::link::Members;
 use crate::link::backoff::Backoff;
 use crate::log::Log;
@@ -81,6 +81,8 @@ pub struct State {
     pub last_error: Option<Error>,
     /// A connection is being read from.
     pub reading: bool,
+    /// It was ended on purpose: the next one needs no pause.
+    pub reconnect_now: bool,
     pub counts: Counts,
     /// When the keeper means to look again; it is woken when something is due sooner.
     pub keeper_looks_at: Instant,
@@ -97,7 +99,7 @@ pub struct State {
     rate: Rate,
     guard: Guard,
     owed_empty: u32,
-    owed: Vec<(String, Instant)>,
+    owed: Vec<Owed>,
     beat_at: Instant,
     beat_sent: Option<Instant>,
 }
@@ -110,6 +112,7 @@ impl State {
             since: SystemTime::now(),
             last_error: None,
             reading: false,
+            reconnect_now: false,
             counts: Counts::default(),
             keeper_looks_at: now,
             wire: None,
@@ -142,6 +145,14 @@ impl State {
         let reason = self.last_error.as_ref().map_or("not connected yet", |error| error.message.as_str());
         let code = if self.phase == Phase::Refused { Code::LoginRefused } else { Code::Offline };
         Error::new(code, format!("the link to the cloud is down: {reason}"))
+    }
+
+    /// The token, for what goes another way than the line.
+    pub fn token(&self) -> Result<String> {
+        if self.phase == Phase::Closed {
+            return Err(closed());
+        }
+        self.token.clone().ok_or_else(|| self.offline())
     }
 
     /// A connection stands; the login goes first.

@@ -8,18 +8,18 @@ use crate::link::Members;
 use crate::link::cloud::classify::{self, Kind, as_text};
 use crate::link::cloud::line;
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+/// The refusal of the 101st request in 11 seconds.
+const OVER_TIMES: &str = "request_over_times";
 
 /// How often a refused token or rate is tried again within one call.
 const ATTEMPTS: u32 = 3;
 
-/// A reply that comes later than this after its request was given up is not expected any more.
-const LATE: Duration = Duration::from_secs(60);
-
 impl State {
     /// A message with a text came in; what the caller hands up is returned.
     pub fn message(&mut self, facts: &Facts, message: Members, now: Instant) -> Option<Members> {
-        self.owed.retain(|(_, since)| now.duration_since(*since) < LATE);
+        self.forget_owed(now);
         if self.is_guards_word_on_answer(&message) {
             self.reply(facts, message, now);
             return None;
@@ -29,13 +29,13 @@ impl State {
             _ => None,
         };
         let owed = &self.owed;
-        match classify::classify(&message, expected, |name| owed.iter().any(|(owed, _)| owed == name)) {
+        match classify::classify(&message, expected, |name| owed.iter().any(|owed| owed.is_named(name))) {
             Kind::Login => self.login_reply(facts, &message, now),
             Kind::Nameless => self.nameless(facts, message, now),
             Kind::Reply => self.reply(facts, message, now),
             Kind::Stray => {
                 let name = message.get("service_name").map(as_text).unwrap_or_default();
-                if let Some(at) = self.owed.iter().position(|(owed, _)| *owed == name) {
+                if let Some(at) = self.owed.iter().position(|owed| owed.is_named(&name)) {
                     self.owed.remove(at);
                     facts.log.warn(format_args!("cloud: the reply to an earlier {name} came too late"));
                     return None;
@@ -96,10 +96,21 @@ impl State {
     }
 
     pub(super) fn nameless(&mut self, facts: &Facts, reply: Members, now: Instant) {
-        match self.under_way {
-            Some(UnderWay::Login { .. }) => self.login_reply(facts, &reply, now),
-            Some(UnderWay::Job { .. }) => self.reply(facts, reply, now),
-            None => facts.log.warn(format_args!("cloud: a reply that belongs to nothing: {}", errmsg(&reply))),
+        let text = errmsg(&reply);
+        let is_own = match &self.under_way {
+            Some(UnderWay::Login { .. }) => return self.login_reply(facts, &reply, now),
+            // These refuse the one as well as the other.
+            Some(UnderWay::Job { .. }) if is_token_refusal(&text) || text.contains(OVER_TIMES) => true,
+            Some(UnderWay::Job { job, .. }) => self.owed.is_empty() || !job.is_named(),
+            None => false,
+        };
+        if is_own {
+            return self.reply(facts, reply, now);
+        }
+        // A late one of a request that was given up.
+        facts.log.warn(format_args!("cloud: a nameless reply that belongs to nothing under way: {text}"));
+        if !self.owed.is_empty() {
+            self.owed.remove(0);
         }
     }
 
@@ -115,7 +126,7 @@ impl State {
         if is_nameless && is_token_refusal(&text) {
             self.refused(facts, *job, &text, now);
             self.want_login(facts, now);
-        } else if is_nameless && text.contains("request_over_times") {
+        } else if is_nameless && text.contains(OVER_TIMES) {
             self.rate.refused(now);
             self.refused(facts, *job, &text, now);
         } else {
@@ -128,7 +139,7 @@ impl State {
     /// remembered although nothing was stored.
     pub(super) fn refused(&mut self, facts: &Facts, mut job: Job, text: &str, now: Instant) {
         facts.log.warn(format_args!("cloud: {} was not taken: {text}", job.request.service));
-        let is_rate = text.contains("request_over_times");
+        let is_rate = text.contains(OVER_TIMES);
         let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
         if job.is_guarded() {
             self.guard.refused(&job.signed.sign);
@@ -159,27 +170,26 @@ impl State {
         self.line_up(job, true);
     }
 
-    /// A wordless answer.
+    /// A wordless answer. It says "heard" to an answer of ours, and "unknown" to a service that this server does not have;
+    /// for those it has it says nothing.
     pub fn empty(&mut self, facts: &Facts, now: Instant) {
         let is_answer = match &self.under_way {
-            Some(UnderWay::Job { job, .. }) => job.is_answer(),
-            _ => return,
+            Some(UnderWay::Job { job, .. }) if job.is_answer() => true,
+            Some(UnderWay::Job { job, .. }) if self.owed_empty == 0 && !job.is_always_worded() => false,
+            _ => {
+                self.owed_empty = self.owed_empty.saturating_sub(1);
+                return;
+            }
         };
-        if !is_answer && self.owed_empty > 0 {
-            self.owed_empty -= 1;
-            return;
-        }
         let Some(UnderWay::Job { job, .. }) = self.under_way.take() else { return };
         self.rate.answered(now);
         self.counts.replies += 1;
         if is_answer {
             job.end(Ok(Members::new()));
         } else {
-            let name = job.request.service.clone();
-            job.end(Err(Error::new(
-                Code::Refused,
-                format!("{name}: the cloud does not know this service (empty answer)"),
-            )));
+            let name = &job.request.service;
+            let message = format!("{name}: the cloud does not know this service (empty answer)");
+            job.end(Err(Error::new(Code::Refused, message)));
         }
         self.pump(facts, now);
     }
@@ -190,10 +200,11 @@ impl State {
     }
 }
 
-/// Whether the server says that it has seen these bytes before: the older server says so with state 1.
+/// Whether the server says that it has this record already: the older server says so with state 1; the last is a
+/// picture's.
 pub fn is_already_handled(reply: &Members) -> bool {
     let text = errmsg(reply);
-    text.contains("数据已处理过") || text.contains("sign重复")
+    text.contains("数据已处理过") || text.contains("sign重复") || text.contains("图片已上传过")
 }
 
 fn is_state(reply: &Members, state: &str) -> bool {

@@ -67,10 +67,20 @@ impl State {
     /// Whether something was sent or ended.
     pub(super) fn send_next(&mut self, facts: &Facts, now: Instant) -> bool {
         let Some(token) = self.token.clone() else { return false };
+        if self.queue.is_empty() {
+            return false;
+        }
+        if self.must_reconnect(now) {
+            // Its late reply could name nothing, and would be taken for the next one's.
+            facts.log.info(format_args!("cloud: a reply is still owed, connecting anew before the next request"));
+            self.reconnect_now = true;
+            self.disconnect();
+            return false;
+        }
         let Some(job) = self.queue.front() else { return false };
         if job.request.deadline <= now {
             if let Some(job) = self.queue.pop_front() {
-                job.unsent(late_in_queue());
+                job.unsent(self.late_in_queue());
             }
             return true;
         }
@@ -107,6 +117,26 @@ impl State {
         true
     }
 
+    /// A request was given up and its reply may still come. A new connection keeps it away; but not where an order is
+    /// owed: its line may still lie before the server, and would be refused and remembered when the token dies with the
+    /// connection. Orders' replies have names.
+    fn must_reconnect(&mut self, now: Instant) -> bool {
+        self.forget_owed(now);
+        !self.owed.is_empty() && !self.owed.iter().any(|owed| owed.is_guarded)
+    }
+
+    pub(super) fn late_in_queue(&self) -> Error {
+        if self.token.is_none() || self.wants_login {
+            return Error::new(
+                Code::Offline,
+                "the login to the cloud was not done in the call's time; nothing was sent",
+            );
+        }
+        let message = "the call's time ran out before its turn came (the cloud takes one request at a time and limits their \
+                       rate); nothing was sent";
+        Error::new(Code::RateLimited, message)
+    }
+
     pub(super) fn write(&mut self, facts: &Facts, text: &str) -> bool {
         let Some(wire) = &mut self.wire else { return false };
         facts.log.trace(format_args!("cloud > {}", text.trim_end()));
@@ -141,11 +171,4 @@ pub(super) fn vary(data: &mut Members, key: &str) -> Result<Signed> {
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
     data.insert("random_temp".into(), Value::from(format!("{stamp}")));
     line::signed(data, key)
-}
-
-pub(super) fn late_in_queue() -> Error {
-    Error::new(
-        Code::RateLimited,
-        "the call's time ran out before its turn came (the cloud takes one request at a time and limits their rate); nothing was sent",
-    )
 }
