@@ -158,27 +158,25 @@ impl Inbox {
             }
             state.answering.insert(event_id);
         }
+        if is_pushed(answer.platform) {
+            self.answer_push(event_id, answer, open.is_stored);
+            return Ok(());
+        }
         if open.is_stored {
             self.keep_answer(event_id, &mut answer);
         }
-        self.deliver(event_id, answer.clone());
+        self.send(answer);
         self.lock().answering.remove(&event_id);
-        // Repeats that came in between.
-        if is_pushed(answer.platform) {
-            self.deliver(event_id, answer);
-        }
         Ok(())
     }
 
     fn keep_answer(&self, event_id: u64, answer: &mut Answer) {
+        let Some(store) = &self.store else { return };
         if !is_yes(answer) {
-            return match &self.store {
-                Some(store) => store.event_refused(event_id),
-                None => self.pushes.forget(event_id),
-            };
+            store.event_refused(event_id);
+            return;
         }
-        let text = json!({"service": answer.service, "data": answer.data}).to_string();
-        let Some(store) = &self.store else { return self.pushes.answered(event_id, text) };
+        let text = as_text(answer);
         match store.event_answered(event_id, text) {
             Ok(()) => answer.event_id = event_id,
             Err(error) => {
@@ -203,8 +201,13 @@ impl Inbox {
     }
 }
 
+/// An answer as it is kept.
+pub(super) fn as_text(answer: &Answer) -> String {
+    json!({"service": answer.service, "data": answer.data}).to_string()
+}
+
 /// Whether the answer says that it was done.
-fn is_yes(answer: &Answer) -> bool {
+pub(super) fn is_yes(answer: &Answer) -> bool {
     let inner = answer.data.get("data").and_then(|data| data.get("state"));
     let state = answer.data.get("state").or(inner);
     state.is_none_or(|state| same_value(state, &Value::from(1)))

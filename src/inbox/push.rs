@@ -1,6 +1,7 @@
 //! Pushes: downlinks that come as a call to us and are answered on that call. Who waits for which event stands here, and,
 //! where there is no store, which pushes were seen before.
 
+use super::memory::{as_text, is_yes};
 use super::{Answer, Event, EventKind, Inbox};
 use crate::catalogue::{Platform, RepeatKey};
 use crate::link::Members;
@@ -142,13 +143,43 @@ impl Inbox {
         }
     }
 
-    /// Gives an answer to whoever waits for it. A push that nobody waits for any more is asked again by its platform, and
-    /// answered from memory then.
+    /// The software has answered a push. A yes is on disk before it is given, and is given to every repeat; after a no the
+    /// platform may ask again.
+    pub(super) fn answer_push(&self, id: u64, answer: Answer, is_stored: bool) {
+        match &self.store {
+            Some(store) if is_stored && is_yes(&answer) => {
+                let (text, me, log) = (as_text(&answer), self.me.clone(), self.log.clone());
+                store.push_answered(id, text, move |outcome| {
+                    if let Err(error) = outcome {
+                        log.error(format_args!("the answer to event {id} is not on disk: {}", error.message));
+                    }
+                    if let Some(inbox) = me.upgrade() {
+                        inbox.give(id, &answer);
+                    }
+                });
+                return;
+            }
+            Some(store) if is_stored => store.event_refused(id),
+            None if is_yes(&answer) => self.pushes.answered(id, as_text(&answer)),
+            None => self.pushes.forget(id),
+            Some(_) => {}
+        }
+        self.give(id, &answer);
+    }
+
+    fn give(&self, id: u64, answer: &Answer) {
+        self.pushes.respond(id, || Heard::Answer(answer.clone()));
+        self.lock().answering.remove(&id);
+        // Repeats that came in between.
+        self.pushes.respond(id, || Heard::Answer(answer.clone()));
+    }
+
+    /// An answer that is known: to a repeat, or from before a restart. A push that nobody waits for is asked again by its
+    /// platform, and answered then.
     pub(super) fn deliver(&self, id: u64, answer: Answer) {
         if !is_pushed(answer.platform) {
             return self.send(answer);
         }
-        self.answer_delivered(answer.event_id);
         self.pushes.respond(id, || Heard::Answer(answer.clone()));
     }
 

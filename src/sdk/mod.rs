@@ -326,6 +326,10 @@ impl Sdk {
         self.log.set_tap(None);
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
         let (unanswered, has_ended) = self.inbox.close(left);
+        if let Some(outbox) = &self.outbox {
+            // What is still under way gets to the disk, and the next handle may open it at once.
+            outbox.store().close();
+        }
         if !has_ended {
             return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
         }
