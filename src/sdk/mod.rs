@@ -3,6 +3,7 @@
 mod answers;
 mod check;
 mod deliver;
+mod files;
 mod outcome;
 mod pay_status;
 mod platforms;
@@ -22,6 +23,7 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
 use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
+use crate::link::dial::Cancel;
 use crate::link::{Link, Members};
 use crate::listener::Listener;
 use crate::log::{Level, Log};
@@ -47,6 +49,8 @@ pub struct Sdk {
     outbox: Option<Outbox>,
     validation: Validation,
     is_closed: AtomicBool,
+    /// Thrown when closing: what waits outside the links ends too.
+    closing: Arc<Cancel>,
 }
 
 impl std::fmt::Debug for Sdk {
@@ -81,7 +85,9 @@ impl Sdk {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
         let is_closed = AtomicBool::new(false);
-        let mut sdk = Sdk { config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
+        let closing = Arc::default();
+        let mut sdk =
+            Sdk { closing, config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
         // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
         sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
         Ok(sdk)
@@ -123,6 +129,7 @@ impl Sdk {
         self.prepare(interface, &mut members);
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
+            Direction::Uplink if service == files::SERVICE => self.upload_file(&members),
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
             Direction::Local if service == "pay_status" => self.pay_status(&members),
             Direction::Downlink => self.upload_members(members),
@@ -155,6 +162,9 @@ impl Sdk {
         };
         if service == "pay_status" {
             return self.pay_status(&members);
+        }
+        if service == files::SERVICE {
+            return self.upload_file(&members);
         }
         let target = members.get("data_target").and_then(Value::as_str);
         if let Some(id) = self.etc_by_union(service, target) {
@@ -310,6 +320,7 @@ impl Sdk {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Code::Closed, "the handle is closed already"));
         }
+        self.closing.cancel();
         let deadline = Instant::now() + timeout;
         if let Some(listener) = &self.listener {
             listener.shut();
