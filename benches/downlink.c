@@ -52,7 +52,7 @@ int main(void) {
     socklen_t length = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     char buffer[4096];
-    struct heard server = {0};
+    static struct heard server;
     struct samples ours = {0}, raw = {0};
     pthread_t reader;
 

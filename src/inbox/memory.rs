@@ -25,7 +25,7 @@ impl Inbox {
             content: key.content,
             platform: event.platform.name(),
             service: event.service.clone(),
-            message: Value::Object(event.message.clone()).to_string(),
+            message: serde_json::to_string(&*event.message).unwrap_or_default(),
         };
         store.take_event(stored, move |taken| me.taken(event, taken));
     }

@@ -3,8 +3,12 @@
 pub mod backoff;
 pub mod bolink;
 pub mod cloud;
+mod data;
 pub mod dial;
 pub mod http;
+pub mod once;
+
+pub use self::data::Data;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;
@@ -22,7 +26,7 @@ pub struct Request {
     /// The name it has on this platform's wire.
     pub service: String,
     /// Its members, as they go into `data`.
-    pub data: Members,
+    pub data: Data,
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// What it is to the link.

@@ -41,7 +41,16 @@ pub struct Sdk {
     answers: Answers,
     outbox: Option<Outbox>,
     validation: Validation,
+    limits: CallLimits,
     is_closed: AtomicBool,
+}
+
+/// What every call asks of the configuration.
+struct CallLimits {
+    /// Longest text taken.
+    text: usize,
+    cloud: Duration,
+    bolink: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,7 +95,12 @@ impl Sdk {
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
-        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, is_closed: AtomicBool::new(false) })
+        let limits = CallLimits {
+            text: usize::try_from(config.number("limits.text_bytes")).unwrap_or(usize::MAX),
+            cloud: config.millis("cloud.request_timeout_ms"),
+            bolink: config.millis("bolink.request_timeout_ms"),
+        };
+        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, limits, is_closed: AtomicBool::new(false) })
     }
 
     /// The configuration it was opened with.
@@ -124,7 +138,7 @@ impl Sdk {
         let service = interface.service.ok_or_else(|| title_only(interface))?;
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
-            Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
+            Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &Arc::new(members)),
             Direction::Local if service == "pay_status" => self.pay_status(&members),
             Direction::Downlink => self.upload_members(members),
             Direction::Local | Direction::Definition => Err(Error::new(
@@ -138,7 +152,7 @@ impl Sdk {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(Error::new(Code::Closed, "the handle is closed"));
         }
-        let limit = usize::try_from(self.config.number("limits.text_bytes")).unwrap_or(usize::MAX);
+        let limit = self.limits.text;
         if json.len() > limit {
             let message = format!("the text has {} bytes, at most {limit} are taken (limits.text_bytes)", json.len());
             return Err(Error::new(Code::TooLarge, message));
@@ -167,6 +181,7 @@ impl Sdk {
             return self.late_answer(interface, members);
         }
         let ways = self.ways(service, target, &candidates)?;
+        let members = Arc::new(members);
         self.send(&ways, &members)
     }
 
@@ -178,7 +193,7 @@ impl Sdk {
     }
 
     /// Sends to each platform, waits for all.
-    fn send(&self, ways: &[Way<'_>], members: &Members) -> Result<Outcome> {
+    fn send(&self, ways: &[Way<'_>], members: &Arc<Members>) -> Result<Outcome> {
         for way in ways {
             self.check(way.interface, members, Side::Request)?;
         }
@@ -189,8 +204,7 @@ impl Sdk {
     }
 
     fn deadline(&self, platform: Platform) -> Instant {
-        let key = if platform == Platform::Bolink { "bolink.request_timeout_ms" } else { "cloud.request_timeout_ms" };
-        Instant::now() + self.config.millis(key)
+        Instant::now() + if platform == Platform::Bolink { self.limits.bolink } else { self.limits.cloud }
     }
 
     /// Holds a message against its table, as the option says.
@@ -231,9 +245,10 @@ impl Sdk {
         self.inbox.answer(event_id, members, |answer| {
             self.check(answer.interface, &answer.data, Side::Reply)?;
             let link = self.links.iter().find(|link| link.platform() == answer.platform);
+            let data = Arc::new(answer.data.clone());
             let request = |platform| {
                 let now = Instant::now();
-                route::request(platform, answer.interface, &answer.service, &answer.data, now, RequestKind::Answer)
+                route::request(platform, answer.interface, &answer.service, &data, now, RequestKind::Answer)
             };
             link.map_or(Ok(()), |link| link.check(&request(answer.platform)))
         })?;

@@ -3,8 +3,9 @@
 use super::Sdk;
 use crate::catalogue::{Candidate, Interface, Platform};
 use crate::error::{Code, Error, Result};
-use crate::link::{Link, Members, Request, RequestKind};
+use crate::link::{Data, Link, Members, Request, RequestKind};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One platform's share of a record.
@@ -21,7 +22,7 @@ impl Way<'_> {
     }
 
     /// The record in this platform's form.
-    pub fn request(&self, members: &Members, deadline: Instant, kind: RequestKind) -> Request {
+    pub fn request(&self, members: &Arc<Members>, deadline: Instant, kind: RequestKind) -> Request {
         request(self.link.platform(), self.interface, &self.service, members, deadline, kind)
     }
 }
@@ -33,19 +34,18 @@ pub fn request(
     link: Platform,
     interface: Option<&'static Interface>,
     service: &str,
-    members: &Members,
+    members: &Arc<Members>,
     deadline: Instant,
     kind: RequestKind,
 ) -> Request {
-    let mut data = Members::new();
+    let mut head = Vec::new();
     let home = interface.map_or(link, |interface| interface.platform);
     if link == Platform::Cloud {
-        data.insert("service_name".into(), Value::from(service));
+        head.push(("service_name", Value::from(service)));
         let target = members.get("data_target").cloned().or_else(|| home.data_target().map(Value::from));
-        data.extend(target.map(|target| ("data_target".to_owned(), target)));
+        head.extend(target.map(|target| ("data_target", target)));
     }
-    let own = members.iter().filter(|(name, _)| !matches!(name.as_str(), "service_name" | "data_target"));
-    data.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+    let data = Data::new(head, members.clone());
     let wire_name = interface
         .filter(|_| link == Platform::Bolink && kind != RequestKind::Answer)
         .and_then(|interface| interface.wire_name);

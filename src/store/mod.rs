@@ -13,7 +13,8 @@ use self::file::StoreFile;
 use self::writer::{Job, Writer};
 use crate::error::{Code, Error, Result};
 use crate::log::Log;
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crate::link::once::once;
+use crossbeam_channel::{Sender, unbounded};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -97,7 +98,7 @@ impl Store {
         &self,
         mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (sender, receiver) = bounded(1);
+        let (sender, receiver) = once();
         let made = Arc::new(Mutex::new(None));
         let slot = made.clone();
         self.write(
@@ -106,13 +107,10 @@ impl Store {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
                 Ok(())
             },
-            move |outcome| {
-                // The waiter cannot have gone: it waits below.
-                let _ = sender.send(outcome);
-            },
+            move |outcome| sender.give(outcome),
         );
         let lost = || Error::new(Code::Internal, "the store's writer is gone");
-        receiver.recv().unwrap_or_else(|_| Err(lost()))?;
+        receiver.take().unwrap_or_else(|| Err(lost()))?;
         made.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(lost)
     }
 
