@@ -85,7 +85,10 @@ impl Config {
         };
         let ways = ["cloud_addr", "bolink_addr", "union.base", "etcp.base", "listen.addr"];
         if !ways.iter().any(|way| self.text(way).is_some()) {
-            let message = format!("none of {} is given: nothing to connect to", ways.join(", "));
+            let message = format!(
+                "none of {} is given: nothing to connect to; a lot's software gives park_id and one of the first two",
+                ways.join(", ")
+            );
             return Err(Error::new(Code::Config, message));
         }
         let because = |key: &str| format!("\"{key}\" asks for it");
