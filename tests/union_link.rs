@@ -321,7 +321,7 @@ fn wrong_numbers_and_missing_links_are_told() {
         (r#"{"union":{"base":"test"},"ukey":"k"}"#, "union_id"),
         (r#"{"etcp":{"base":"test"}}"#, "etcp.merchant_no"),
         (r#"{"etcp":{"base":"test","merchant_no":"1"}}"#, "etcp.merchant_key"),
-        (r#"{"ukey":"k"}"#, "nothing to connect to"),
+        (r#"{"ukey":"k","park_id":"1"}"#, "nothing to connect to"),
         (r#"{"listen":{"addr":"127.0.0.1:0"}}"#, "ukey"),
         (r#"{"listen":{"addr":"127.0.0.1:0","tls_cert":"a"},"ukey":"k"}"#, "listen.tls_key"),
         (r#"{"listen":{"addr":"127.0.0.1:0","union_path":"x"},"ukey":"k"}"#, "listen.union_path"),

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// How many downlinks are remembered at most, whatever their age.
 const MOST: i64 = 1_000_000;
 
+/// So many downlinks pass between two looks at what is too old.
+const FORGET_EVERY: u64 = 512;
+
 impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
@@ -40,6 +43,9 @@ impl Inbox {
             service: event.service.clone(),
             message: Value::Object(event.message.clone()).to_string(),
         };
+        if event.id.is_multiple_of(FORGET_EVERY) {
+            store.forget_events(self.limits.window_seconds, MOST);
+        }
         store.take_event(stored, move |taken| me.taken(event, taken));
     }
 
@@ -82,8 +88,10 @@ impl Inbox {
     }
 
     fn is_open(&self, id: u64) -> bool {
+        let keep = self.limits.keep;
         let state = self.lock();
-        state.open.contains_key(&id) || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
+        let is_open = state.open.get(&id).is_some_and(|open| open.since.elapsed() < keep);
+        is_open || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
     }
 
     /// The software has seen a message that needs no answer.
@@ -115,7 +123,7 @@ impl Inbox {
         let Some(store) = &self.store else { return Ok(()) };
         store.forget_events(self.limits.window_seconds, MOST);
         let limit = i64::try_from(self.limits.queue).unwrap_or(i64::MAX);
-        for stored in store.reader()?.unfinished_events(0, limit)? {
+        for stored in store.read(|reader| reader.unfinished_events(0, limit))? {
             let Some(mut event) = revive(&stored) else { continue };
             match stored.answer {
                 Some(answer) => {
@@ -137,16 +145,21 @@ impl Inbox {
         answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
     }
 
-    /// Answers an open downlink, when `check` agrees with the answer. A yes is on disk before it is sent, and is given to
+    /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on disk before it is sent, and is given to
     /// every repeat; after a no the platform may ask again.
-    pub(crate) fn answer(&self, event_id: u64, given: Members, check: impl Fn(&Answer) -> Result<()>) -> Result<()> {
+    pub(crate) fn answer(
+        &self,
+        event_id: u64,
+        given: Members,
+        check: impl Fn(&Answer, &Members) -> Result<()>,
+    ) -> Result<()> {
         let open = self.lock().open.get(&event_id).cloned();
         let Some(open) = open.filter(|open| open.since.elapsed() < self.limits.keep) else {
             let message = format!("event {event_id} does not wait for an answer: unknown, answered, or too old");
             return Err(Error::new(Code::UnknownEvent, message));
         };
         let mut answer = complete(&open, given);
-        check(&answer)?;
+        check(&answer, &open.data)?;
         {
             let mut state = self.lock();
             if state.open.remove(&event_id).is_none() {

@@ -62,11 +62,8 @@ impl Sdk {
             return;
         }
         let has = |path: &str| interface.fields.iter().any(|field| field.path == path);
-        if interface.wrapped
-            && !has("data")
-            && members.get("data").is_some_and(Value::is_object)
-            && let Some(Value::Object(inner)) = members.shift_remove("data")
-        {
+        let is_enveloped = interface.wrapped && !has("data") && members.get("data").is_some_and(Value::is_object);
+        if is_enveloped && let Some(Value::Object(inner)) = members.shift_remove("data") {
             members.shift_remove("sign");
             members.extend(inner);
         }
