@@ -24,8 +24,11 @@ impl Inbox {
             (Some(store), Some(key), Some(me)) => (store, key, me),
             (None, Some(key), _) if is_pushed(event.platform) => {
                 let mut taken = self.pushes.take(event.id, key.clone());
-                if matches!(taken, Taken::Open(id) if !self.is_open(id)) {
-                    // Unless it was answered between the two looks, the software never answered it.
+                if let Taken::Open(id) = taken {
+                    if self.waits_with(&event, id) {
+                        return;
+                    }
+                    // Answered since that look, or never.
                     taken = self.pushes.take(event.id, key);
                 }
                 return self.taken(event, Ok(taken));
@@ -52,8 +55,7 @@ impl Inbox {
                 event.is_stored = true;
                 self.hand_on(event);
             }
-            Ok(Taken::Open(id)) if self.is_open(id) => {
-                self.pushes.join(event.id, id);
+            Ok(Taken::Open(id)) if self.waits_with(&event, id) => {
                 self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
             }
             Ok(Taken::Open(id)) => {
@@ -76,6 +78,13 @@ impl Inbox {
                 self.hand_on(event);
             }
         }
+    }
+
+    /// Whether an event that came again has its earlier one's answer to wait for; whoever waits for it then waits for that.
+    fn waits_with(&self, event: &Event, earlier: u64) -> bool {
+        self.pushes.join(event.id, earlier);
+        // When nobody waits any more, the answer was given just now.
+        self.is_open(earlier) || (is_pushed(event.platform) && !self.pushes.part(earlier, event.id))
     }
 
     fn is_open(&self, id: u64) -> bool {
