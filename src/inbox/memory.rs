@@ -1,6 +1,7 @@
 //! What the inbox remembers: which downlinks wait for an answer, which were seen before and how they were answered.
 
 use super::event::{Event, EventKind};
+use super::push::is_pushed;
 use super::reply::complete;
 use super::{Answer, Inbox, Open};
 use crate::catalogue::{Platform, same_value};
@@ -16,8 +17,17 @@ impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
         let key = event.interface.and_then(|interface| interface.repeat_key(&event.data));
-        let (Some(store), Some(key), Some(me)) = (&self.store, key, self.me.upgrade()) else {
-            return self.hand_on(event);
+        let (store, key, me) = match (&self.store, key, self.me.upgrade()) {
+            (Some(store), Some(key), Some(me)) => (store, key, me),
+            (None, Some(key), _) if is_pushed(event.platform) => {
+                let mut taken = self.pushes.take(event.id, key.clone());
+                if matches!(taken, Taken::Open(id) if !self.is_open(id)) {
+                    // Unless it was answered between the two looks, the software never answered it.
+                    taken = self.pushes.take(event.id, key);
+                }
+                return self.taken(event, Ok(taken));
+            }
+            _ => return self.hand_on(event),
         };
         let stored = NewEvent {
             id: event.id,
@@ -37,9 +47,11 @@ impl Inbox {
                 self.hand_on(event);
             }
             Ok(Taken::Open(id)) if self.is_open(id) => {
+                self.pushes.join(event.id, id);
                 self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
             }
             Ok(Taken::Open(id)) => {
+                self.pushes.join(event.id, id);
                 event.id = id;
                 event.is_stored = true;
                 event.redelivered = true;
@@ -48,7 +60,7 @@ impl Inbox {
             Ok(Taken::Answered(id, answer)) => {
                 self.log.info(format_args!("{} again, answered as before (event {id})", event.service));
                 if let Some(answer) = parse_answer(id, &event, &answer) {
-                    self.send(answer);
+                    self.deliver(event.id, answer);
                 }
             }
             Err(error) => {
@@ -62,7 +74,7 @@ impl Inbox {
 
     fn is_open(&self, id: u64) -> bool {
         let state = self.lock();
-        state.open.contains_key(&id) || state.events.iter().any(|event| event.id == id)
+        state.open.contains_key(&id) || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
     }
 
     /// The software has seen a message that needs no answer.
@@ -74,8 +86,10 @@ impl Inbox {
 
     /// As if it had not come: the platform will say it again.
     pub(super) fn forget(&self, event: &Event) {
-        if let Some(store) = self.store.as_ref().filter(|_| event.is_stored) {
-            store.event_refused(event.id);
+        match &self.store {
+            Some(store) if event.is_stored => store.event_refused(event.id),
+            Some(_) => {}
+            None => self.pushes.forget(event.id),
         }
     }
 
@@ -111,7 +125,7 @@ impl Inbox {
     /// Sends the answers that were recalled; once there is an outlet.
     pub fn send_recalled(&self) {
         let answers = std::mem::take(&mut *self.recalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        answers.into_iter().for_each(|answer| self.send(answer));
+        answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
     }
 
     /// Answers an open downlink, when `check` agrees with the answer. A yes is on disk before it is sent, and is given to
@@ -124,13 +138,22 @@ impl Inbox {
         };
         let mut answer = complete(&open, given);
         check(&answer)?;
-        if self.lock().open.remove(&event_id).is_none() {
-            return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
+        {
+            let mut state = self.lock();
+            if state.open.remove(&event_id).is_none() {
+                return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
+            }
+            state.answering.insert(event_id);
+        }
+        if is_pushed(answer.platform) {
+            self.answer_push(event_id, answer, open.is_stored);
+            return Ok(());
         }
         if open.is_stored {
             self.keep_answer(event_id, &mut answer);
         }
         self.send(answer);
+        self.lock().answering.remove(&event_id);
         Ok(())
     }
 
@@ -140,7 +163,7 @@ impl Inbox {
             store.event_refused(event_id);
             return;
         }
-        let text = json!({"service": answer.service, "data": answer.data}).to_string();
+        let text = as_text(answer);
         match store.event_answered(event_id, text) {
             Ok(()) => answer.event_id = event_id,
             Err(error) => {
@@ -165,8 +188,13 @@ impl Inbox {
     }
 }
 
+/// An answer as it is kept.
+pub(super) fn as_text(answer: &Answer) -> String {
+    json!({"service": answer.service, "data": answer.data}).to_string()
+}
+
 /// Whether the answer says that it was done.
-fn is_yes(answer: &Answer) -> bool {
+pub(super) fn is_yes(answer: &Answer) -> bool {
     let inner = answer.data.get("data").and_then(|data| data.get("state"));
     let state = answer.data.get("state").or(inner);
     state.is_none_or(|state| same_value(state, &Value::from(1)))

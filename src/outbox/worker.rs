@@ -40,7 +40,7 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let deadline = Instant::now() + patience;
     let request = request(platform, interface, &record.service, &members, deadline, RequestKind::Backlog);
     match link.begin(request).and_then(|pending| pending()) {
-        Ok(reply) => of_reply(platform, &record.service, reply),
+        Ok(reply) => of_reply(platform, interface, &record.service, reply),
         Err(error) => Outcome::from(error),
     }
 }

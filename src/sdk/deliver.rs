@@ -105,7 +105,7 @@ impl Sdk {
             Begun::Live(begun) => begun.and_then(|pending| pending()),
         };
         let error = match live {
-            Ok(reply) => return outcome::of_reply(way.link.platform(), way.service(), reply),
+            Ok(reply) => return outcome::of_reply(way.link.platform(), way.interface, way.service(), reply),
             Err(error) => error,
         };
         let keeps = is_keepable && self.config.word("outbox.when_offline") == "queue";

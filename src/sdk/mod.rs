@@ -4,6 +4,7 @@ mod answers;
 mod deliver;
 mod outcome;
 mod pay_status;
+mod platforms;
 mod route;
 
 pub use self::outcome::Outcome;
@@ -20,6 +21,7 @@ use crate::inbox::{Inbox, Limits};
 use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
 use crate::link::{Link, Members, RequestKind};
+use crate::listener::Listener;
 use crate::log::{Level, Log};
 use crate::outbox::Outbox;
 use serde_json::{Value, json};
@@ -39,6 +41,7 @@ pub struct Sdk {
     inbox: Arc<Inbox>,
     links: Arc<Vec<Box<dyn Link>>>,
     answers: Answers,
+    listener: Option<Listener>,
     outbox: Option<Outbox>,
     validation: Validation,
     is_closed: AtomicBool,
@@ -86,7 +89,11 @@ impl Sdk {
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
-        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, is_closed: AtomicBool::new(false) })
+        let is_closed = AtomicBool::new(false);
+        let mut sdk = Sdk { config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
+        // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
+        sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
+        Ok(sdk)
     }
 
     /// The configuration it was opened with.
@@ -122,6 +129,7 @@ impl Sdk {
             )
         })?;
         let service = interface.service.ok_or_else(|| title_only(interface))?;
+        self.prepare(interface, &mut members);
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
@@ -158,6 +166,9 @@ impl Sdk {
             return self.pay_status(&members);
         }
         let target = members.get("data_target").and_then(Value::as_str);
+        if let Some(id) = self.etc_by_union(service, target) {
+            return self.call_members(id, members);
+        }
         let candidates = catalogue::route(service, target, &members);
         let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some());
         if !is_uplink && let Some(event) = self.inbox.find_open(service, &members) {
@@ -189,18 +200,28 @@ impl Sdk {
     }
 
     fn deadline(&self, platform: Platform) -> Instant {
-        let key = if platform == Platform::Bolink { "bolink.request_timeout_ms" } else { "cloud.request_timeout_ms" };
+        let key = match platform {
+            Platform::Bolink => "bolink.request_timeout_ms",
+            Platform::Union => "union.request_timeout_ms",
+            Platform::Etcp => "etcp.request_timeout_ms",
+            Platform::Cloud | Platform::Screen => "cloud.request_timeout_ms",
+        };
         Instant::now() + self.config.millis(key)
     }
 
     /// Holds a message against its table, as the option says.
     fn check(&self, interface: Option<&'static Interface>, members: &Members, side: Side) -> Result<()> {
         let Some(interface) = interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
-        let problems = catalogue::validate(interface, members, side);
+        let mut problems: Vec<String> =
+            catalogue::validate(interface, members, side).iter().map(ToString::to_string).collect();
+        if side == Side::Request {
+            problems.extend(platforms::problems(interface, members));
+        }
         if problems.is_empty() {
             return Ok(());
         }
-        let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+        problems.truncate(5);
+        let shown = problems;
         let what = if side == Side::Reply { "the answer to " } else { "" };
         let message = format!("{what}{}: {}", interface.id, shown.join("; "));
         if self.validation == Validation::Warn {
@@ -283,6 +304,7 @@ impl Sdk {
             "local_id": self.config.text("local_id"),
             "net_status": u8::from(self.is_payment_up()),
             "links": links,
+            "listener": self.listener.as_ref().map(Listener::status),
             "events": {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
         });
         status.as_object().cloned().unwrap_or_default()
@@ -333,6 +355,9 @@ impl Sdk {
             return Err(Error::new(Code::Closed, "the handle is closed already"));
         }
         let deadline = Instant::now() + timeout;
+        if let Some(listener) = &self.listener {
+            listener.shut();
+        }
         self.answers.drain(deadline);
         for link in self.links.iter() {
             link.shut();
@@ -345,6 +370,10 @@ impl Sdk {
         self.log.set_tap(None);
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
         let (unanswered, has_ended) = self.inbox.close(left);
+        if let Some(outbox) = &self.outbox {
+            // What is still under way gets to the disk, and the next handle may open it at once.
+            outbox.store().close();
+        }
         if !has_ended {
             return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
         }
@@ -382,6 +411,7 @@ fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec
     if config.text("bolink_addr").is_some() {
         links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
     }
+    links.extend(platforms::open(config, log)?);
     Ok(links)
 }
 

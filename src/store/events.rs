@@ -112,6 +112,17 @@ impl Store {
         })
     }
 
+    /// The same for a push, which is answered on its own call: `done` hears when it is on disk, and nothing is sent again.
+    pub fn push_answered(&self, id: u64, answer: String, done: impl FnOnce(Result<()>) + Send + 'static) {
+        self.write(
+            move |connection| {
+                let sql = "UPDATE event SET answer = ?2, answered = 1, delivered = 1 WHERE id = ?1";
+                connection.prepare_cached(sql)?.execute(params![id.cast_signed(), answer]).map(|_| ())
+            },
+            done,
+        );
+    }
+
     /// The platform has the answer, or the software was told and no answer is due.
     pub fn event_delivered(&self, id: u64) {
         self.write(
