@@ -171,12 +171,14 @@ class Payments(EtcpCase):
 
     def test_no_amount(self):
         for wrong in ("-1", "1e1", "8,10", "", " 8.10", "eight", "NaN", "+8.10", ".5"):
-            self.assertEqual(self.pay(payment=wrong)[0], parklink.INVALID, wrong)
+            with self.subTest(wrong):
+                self.assertEqual(self.pay(payment=wrong)[0], parklink.INVALID)
         self.assertEqual(self.server.requests("orderpaid"), [])
 
     def test_pay_time(self):
         for wrong in ("20170612095858", "2017-06-12", "2017-06-12T09:58:58", "2017-13-12 09:58:58", "now", ""):
-            self.assertEqual(self.pay(payTime=wrong)[0], parklink.INVALID, wrong)
+            with self.subTest(wrong):
+                self.assertEqual(self.pay(payTime=wrong)[0], parklink.INVALID)
         self.assertEqual(self.server.requests("orderpaid"), [])
 
     def test_an_external_order_is_never_repeated(self):
