@@ -67,8 +67,8 @@ fn interface(out: &mut String, id: &str, e: &Entry) {
         ("deadline_ms", e.get("deadline_ms").and_then(Value::as_u64).unwrap_or(0).to_string()),
         ("expects_reply", flag(e, "expects_reply")),
         ("is_synchronous", flag(e, "is_synchronous")),
-        ("success", condition(e.get("success"))),
         ("always_worded", flag(e, "always_worded")),
+        ("success", condition(e.get("success"))),
         ("reply_names", strings(e.get("reply_names"))),
         ("reply_aliases", format!("&[{}]", aliases.join(", "))),
     ];

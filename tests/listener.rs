@@ -225,7 +225,55 @@ fn what_is_refused_and_how() {
     client.send("POST /union HTTP/1.1\r\nHost: h\r\n");
     assert!(client.read().is_none_or(|answered| answered.status == 408));
     assert!(begun.elapsed() < Duration::from_secs(5));
+    // A head that is too long, and a pause that is.
+    let mut client = bench.connect();
+    client.send(request("/union", &good).replace("Host: h", &format!("Host: h\r\nX: {}", "x".repeat(20_000))));
+    assert_eq!(client.read().unwrap().status, 431);
     assert_eq!(bench.calls(), calls);
+    let mut client = bench.connect();
+    assert_eq!(client.post("/union", &good).status, 200);
+    let begun = Instant::now();
+    assert!(client.read().is_none() && begun.elapsed() < Duration::from_secs(5));
+}
+
+/// The examples of the documents, signed, as pushes.
+#[test]
+fn every_example_of_a_push() {
+    let bench = Bench::open(json!({"listen": {"max_age_s": 0}}), |event| {
+        let picture = event["interface"] == "union.get_inpark_image";
+        Some(match picture {
+            true => json!({"content_base64": "/9j/4A=="}),
+            false => json!({"state": 1, "errmsg": "", "price": "1", "duration": 1, "verify_code": "1"}),
+        })
+    });
+    let mut count = 0;
+    for file in ["union-pushes", "etcp"] {
+        let path = format!("{}/src/catalogue/data/{file}.json", env!("CARGO_MANIFEST_DIR"));
+        let entries: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for entry in entries.iter().filter(|entry| entry["direction"] == "downlink" && entry["service"].is_string()) {
+            let (example, service) = (&entry["request_example"], entry["service"].as_str().unwrap());
+            let (path, body) = match (file, example) {
+                (_, Value::Null) => continue,
+                ("etcp", example) => {
+                    let mut members = example.clone();
+                    members.as_object_mut().unwrap().shift_remove("signment");
+                    ("/etcp".to_owned(), etcp(&members))
+                }
+                // 5.12 prints its members without the wrapper; 9.1 has a list.
+                (_, example) => {
+                    let data = example.get("data").unwrap_or(example);
+                    (format!("/union/{service}"), union(data))
+                }
+            };
+            let answered = bench.push(&path, &body);
+            assert_eq!(answered.status, 200, "{service}: {answered:?}");
+            assert_eq!(bench.heard.lock().unwrap().last().unwrap()["interface"], entry["id"]);
+            // Unsigned, as 5.12 and 6.4 print it, it is nobody's.
+            assert_eq!(bench.push(&path, &example["data"].to_string()).status / 100, 4);
+            count += 1;
+        }
+    }
+    assert_eq!((count, bench.calls()), (13, 13));
 }
 
 /// Each byte of a signed push flipped: none of them reaches the callback.

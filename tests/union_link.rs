@@ -121,6 +121,32 @@ fn every_call_with_an_address() {
     assert_eq!(calls, 31);
 }
 
+/// The examples of the document leave as they are printed, member by member, signed with our key.
+#[test]
+fn every_example_of_a_call() {
+    let (server, asked) = server(r#"{"state":1,"code":0}"#);
+    let path = format!("{}/src/catalogue/data/union-calls.json", env!("CARGO_MANIFEST_DIR"));
+    let entries: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut count = 0;
+    for entry in entries.iter().filter(|entry| entry["request_example"]["data"].is_object()) {
+        let example = &entry["request_example"];
+        let union_id = example.get("union_id").or_else(|| example["data"].get("union_id"));
+        let union_id = union_id.map_or("200188".to_owned(), |id| id.to_string().trim_matches('"').to_owned());
+        // Some examples break their own table.
+        let sdk = open_with(&server, &union_id, json!({"validation": "warn"}));
+        sdk.call(entry["id"].as_str().unwrap(), &example.to_string());
+        let request = asked.recv_timeout(Duration::from_secs(5)).unwrap();
+        let (data, sign) = signed(&request.body);
+        assert_eq!(request.json()["sign"], sign.as_str());
+        let sent: Value = serde_json::from_str(&data).unwrap();
+        for (name, value) in example["data"].as_object().unwrap() {
+            assert_eq!(&sent[name], value, "{} {name}", entry["id"]);
+        }
+        count += 1;
+    }
+    assert_eq!(count, 21);
+}
+
 #[test]
 fn sections_known_by_title_only_send_nothing() {
     let (server, asked) = server("{}");
@@ -295,7 +321,7 @@ fn wrong_numbers_and_missing_links_are_told() {
         (r#"{"union":{"base":"test"},"ukey":"k"}"#, "union_id"),
         (r#"{"etcp":{"base":"test"}}"#, "etcp.merchant_no"),
         (r#"{"etcp":{"base":"test","merchant_no":"1"}}"#, "etcp.merchant_key"),
-        (r#"{"ukey":"k"}"#, "nothing to connect to"),
+        (r#"{"ukey":"k","park_id":"1"}"#, "nothing to connect to"),
         (r#"{"listen":{"addr":"127.0.0.1:0"}}"#, "ukey"),
         (r#"{"listen":{"addr":"127.0.0.1:0","tls_cert":"a"},"ukey":"k"}"#, "listen.tls_key"),
         (r#"{"listen":{"addr":"127.0.0.1:0","union_path":"x"},"ukey":"k"}"#, "listen.union_path"),

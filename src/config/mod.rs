@@ -85,6 +85,7 @@ impl Config {
         };
         let ways = ["cloud_addr", "bolink_addr", "union.base", "etcp.base", "listen.addr"];
         if !ways.iter().any(|way| self.text(way).is_some()) {
+            need("park_id", "the cloud and Bolink know a lot by its number")?;
             let message = format!("none of {} is given: nothing to connect to", ways.join(", "));
             return Err(Error::new(Code::Config, message));
         }

@@ -42,12 +42,23 @@ use Takes::{Flag, Number, Object, Text, Word};
 
 /// Every option there is. Without a dot: the members of the original SDK's init (SDK 1.1, 1.2), as documented.
 pub const OPTIONS: &[Spec] = &[
-    option("union_id", Text(15), "", "Vendor number, issued by Bolink (SDK 1.1). Needed for the Bolink link."),
+    option(
+        "union_id",
+        Text(15),
+        "",
+        "Vendor number, issued by Bolink (SDK 1.1). Needed for the Bolink and union links.",
+    ),
     secret(
         "ukey",
-        "Vendor key (SDK 1.1): signs what goes to Bolink, and to the cloud when there is no ckey (SDK 1.2).",
+        "Vendor key (SDK 1.1): signs what goes to Bolink and what Bolink pushes, and what goes to the cloud when there is no \
+        ckey (SDK 1.2).",
     ),
-    option("park_id", Text(24), "", "Lot number (SDK 1.1). Always needed."),
+    option(
+        "park_id",
+        Text(24),
+        "",
+        "Lot number (SDK 1.1). Needed for the cloud and Bolink links; for the union link it is the lot of calls that name none.",
+    ),
     secret(
         "ckey",
         "Lot key (SDK 1.1): signs what goes to the parking cloud. Leave it out for SDK 4.x lots, never null.",

@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// How many downlinks are remembered at most, whatever their age.
 const MOST: i64 = 1_000_000;
 
+/// So many downlinks pass between two looks at what is too old.
+const FORGET_EVERY: u64 = 512;
+
 impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
@@ -21,8 +24,11 @@ impl Inbox {
             (Some(store), Some(key), Some(me)) => (store, key, me),
             (None, Some(key), _) if is_pushed(event.platform) => {
                 let mut taken = self.pushes.take(event.id, key.clone());
-                if matches!(taken, Taken::Open(id) if !self.is_open(id)) {
-                    // Unless it was answered between the two looks, the software never answered it.
+                if let Taken::Open(id) = taken {
+                    if self.waits_with(&event, id) {
+                        return;
+                    }
+                    // Answered since that look, or never.
                     taken = self.pushes.take(event.id, key);
                 }
                 return self.taken(event, Ok(taken));
@@ -37,6 +43,9 @@ impl Inbox {
             service: event.service.clone(),
             message: Value::Object(event.message.clone()).to_string(),
         };
+        if event.id.is_multiple_of(FORGET_EVERY) {
+            store.forget_events(self.limits.window_seconds, MOST);
+        }
         store.take_event(stored, move |taken| me.taken(event, taken));
     }
 
@@ -46,8 +55,7 @@ impl Inbox {
                 event.is_stored = true;
                 self.hand_on(event);
             }
-            Ok(Taken::Open(id)) if self.is_open(id) => {
-                self.pushes.join(event.id, id);
+            Ok(Taken::Open(id)) if self.waits_with(&event, id) => {
                 self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
             }
             Ok(Taken::Open(id)) => {
@@ -72,9 +80,18 @@ impl Inbox {
         }
     }
 
+    /// Whether an event that came again has its earlier one's answer to wait for; whoever waits for it then waits for that.
+    fn waits_with(&self, event: &Event, earlier: u64) -> bool {
+        self.pushes.join(event.id, earlier);
+        // When nobody waits any more, the answer was given just now.
+        self.is_open(earlier) || (is_pushed(event.platform) && !self.pushes.part(earlier, event.id))
+    }
+
     fn is_open(&self, id: u64) -> bool {
+        let keep = self.limits.keep;
         let state = self.lock();
-        state.open.contains_key(&id) || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
+        let is_open = state.open.get(&id).is_some_and(|open| open.since.elapsed() < keep);
+        is_open || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
     }
 
     /// The software has seen a message that needs no answer.
@@ -106,7 +123,7 @@ impl Inbox {
         let Some(store) = &self.store else { return Ok(()) };
         store.forget_events(self.limits.window_seconds, MOST);
         let limit = i64::try_from(self.limits.queue).unwrap_or(i64::MAX);
-        for stored in store.reader()?.unfinished_events(0, limit)? {
+        for stored in store.read(|reader| reader.unfinished_events(0, limit))? {
             let Some(mut event) = revive(&stored) else { continue };
             match stored.answer {
                 Some(answer) => {
@@ -128,16 +145,21 @@ impl Inbox {
         answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
     }
 
-    /// Answers an open downlink, when `check` agrees with the answer. A yes is on disk before it is sent, and is given to
+    /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on disk before it is sent, and is given to
     /// every repeat; after a no the platform may ask again.
-    pub(crate) fn answer(&self, event_id: u64, given: Members, check: impl Fn(&Answer) -> Result<()>) -> Result<()> {
+    pub(crate) fn answer(
+        &self,
+        event_id: u64,
+        given: Members,
+        check: impl Fn(&Answer, &Members) -> Result<()>,
+    ) -> Result<()> {
         let open = self.lock().open.get(&event_id).cloned();
         let Some(open) = open.filter(|open| open.since.elapsed() < self.limits.keep) else {
             let message = format!("event {event_id} does not wait for an answer: unknown, answered, or too old");
             return Err(Error::new(Code::UnknownEvent, message));
         };
         let mut answer = complete(&open, given);
-        check(&answer)?;
+        check(&answer, &open.data)?;
         {
             let mut state = self.lock();
             if state.open.remove(&event_id).is_none() {

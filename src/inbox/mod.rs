@@ -100,7 +100,7 @@ impl Inbox {
     pub fn open(limits: Limits, log: Arc<Log>, store: Option<Arc<Store>>) -> Result<Arc<Inbox>> {
         // Numbers are not given twice, not even after a restart: a late answer must not hit another event.
         let by_clock = now_ms().unsigned_abs().saturating_mul(1000);
-        let last = store.as_ref().map(|store| store.reader()?.last_event()).transpose()?.unwrap_or(0);
+        let last = store.as_ref().map(|store| store.read(|reader| reader.last_event())).transpose()?.unwrap_or(0);
         let state = State {
             next_id: by_clock.max(last + 1),
             grace_ends: Some(Instant::now() + limits.grace),

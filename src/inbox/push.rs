@@ -78,6 +78,17 @@ impl Pushes {
         }
     }
 
+    /// Takes that back; false when there was nobody.
+    pub(super) fn part(&self, earlier: u64, id: u64) -> bool {
+        let mut state = self.lock();
+        let waiting = state.waiting.remove(&earlier).unwrap_or_default();
+        let is_any = !waiting.is_empty();
+        if is_any {
+            state.waiting.entry(id).or_default().extend(waiting);
+        }
+        is_any
+    }
+
     pub(super) fn respond(&self, id: u64, heard: impl Fn() -> Heard) {
         let waiting = self.lock().waiting.remove(&id).unwrap_or_default();
         for (_, responder) in waiting {

@@ -1,6 +1,7 @@
 //! The library for Rust: open, upload, call, on_downlink, reply, poll, status, close. The C interface is a thin dress over it.
 
 mod answers;
+mod check;
 mod deliver;
 mod outcome;
 mod pay_status;
@@ -13,6 +14,7 @@ pub(crate) use self::route::request;
 pub use crate::inbox::{DeliveryHandler, DownlinkHandler, Event, EventKind, LogHandler};
 
 use self::answers::Answers;
+use self::check::Validation;
 use self::route::Way;
 use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
@@ -20,7 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
 use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
-use crate::link::{Link, Members, RequestKind};
+use crate::link::{Link, Members};
 use crate::listener::Listener;
 use crate::log::{Level, Log};
 use crate::outbox::Outbox;
@@ -45,13 +47,6 @@ pub struct Sdk {
     outbox: Option<Outbox>,
     validation: Validation,
     is_closed: AtomicBool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Validation {
-    Strict,
-    Warn,
-    Off,
 }
 
 impl std::fmt::Debug for Sdk {
@@ -81,11 +76,7 @@ impl Sdk {
         inbox.send_recalled();
         let outbox =
             store.map(|store| Outbox::start(&config, store, links.clone(), inbox.clone(), log.clone())).transpose()?;
-        let validation = match config.word("validation") {
-            "off" => Validation::Off,
-            "warn" => Validation::Warn,
-            _ => Validation::Strict,
-        };
+        let validation = Validation::of(&config);
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
@@ -209,28 +200,6 @@ impl Sdk {
         Instant::now() + self.config.millis(key)
     }
 
-    /// Holds a message against its table, as the option says.
-    fn check(&self, interface: Option<&'static Interface>, members: &Members, side: Side) -> Result<()> {
-        let Some(interface) = interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
-        let mut problems: Vec<String> =
-            catalogue::validate(interface, members, side).iter().map(ToString::to_string).collect();
-        if side == Side::Request {
-            problems.extend(platforms::problems(interface, members));
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        problems.truncate(5);
-        let shown = problems;
-        let what = if side == Side::Reply { "the answer to " } else { "" };
-        let message = format!("{what}{}: {}", interface.id, shown.join("; "));
-        if self.validation == Validation::Warn {
-            self.log.warn(format_args!("{message} (sent all the same: validation is warn)"));
-            return Ok(());
-        }
-        Err(Error::new(Code::Invalid, message))
-    }
-
     /// Sets or removes the handler; the old one is dropped on the dispatch thread when its last call is over.
     pub fn on_downlink(&self, handler: Option<DownlinkHandler>) -> Result<()> {
         self.inbox.set_handler(handler)
@@ -246,19 +215,6 @@ impl Sdk {
     pub fn reply(&self, event_id: u64, json: &str) -> Result<()> {
         let members = self.parse(json)?;
         self.answer(event_id, members).map(|_| ())
-    }
-
-    fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
-        self.inbox.answer(event_id, members, |answer| {
-            self.check(answer.interface, &answer.data, Side::Reply)?;
-            let link = self.links.iter().find(|link| link.platform() == answer.platform);
-            let request = |platform| {
-                let now = Instant::now();
-                route::request(platform, answer.interface, &answer.service, &answer.data, now, RequestKind::Answer)
-            };
-            link.map_or(Ok(()), |link| link.check(&request(answer.platform)))
-        })?;
-        Ok(outcome::handed_over())
     }
 
     /// An answer to a downlink that is not open (any more): given after a restart, or twice. It goes out as it is.
@@ -376,6 +332,10 @@ impl Sdk {
         }
         if !has_ended {
             return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
+        }
+        if let Some(outbox) = &self.outbox {
+            // Whoever opens the folder next must not find it locked.
+            outbox.store().close();
         }
         Ok(unanswered + unsent)
     }

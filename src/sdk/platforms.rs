@@ -1,7 +1,7 @@
 //! What the open API and ETCP need before a call leaves, and which of Bolink's ways a charge by ETC goes.
 
 use super::Sdk;
-use crate::catalogue::{Interface, Platform};
+use crate::catalogue::{Direction, Interface, Platform};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::link::etcp::EtcpLink;
@@ -58,15 +58,12 @@ impl Sdk {
 
     /// Takes a call in the document's own envelope too, and fills in what the configuration knows.
     pub(super) fn prepare(&self, interface: &Interface, members: &mut Members) {
-        if !matches!(interface.platform, Platform::Union | Platform::Etcp) {
+        if !matches!(interface.platform, Platform::Union | Platform::Etcp) || interface.direction != Direction::Uplink {
             return;
         }
         let has = |path: &str| interface.fields.iter().any(|field| field.path == path);
-        if interface.wrapped
-            && !has("data")
-            && members.get("data").is_some_and(Value::is_object)
-            && let Some(Value::Object(inner)) = members.shift_remove("data")
-        {
+        let is_enveloped = interface.wrapped && !has("data") && members.get("data").is_some_and(Value::is_object);
+        if is_enveloped && let Some(Value::Object(inner)) = members.shift_remove("data") {
             members.shift_remove("sign");
             members.extend(inner);
         }

@@ -181,8 +181,22 @@ impl Inner {
             let message = "upload_carpic (SDK 2.12) goes by HTTP: give cloud.picture_url, the address of carpicsup.do?action=receivepic";
             return Err(Error::new(Code::Unsupported, message));
         };
-        let token = self.lock().token()?;
-        Ok(Box::new(move || pictures.send(&request, &token)))
+        Pictures::check(&request)?;
+        Ok(Box::new(move || pictures.send(&request, &self.wait_for_token(request.deadline)?)))
+    }
+
+    /// The token; while the first login is under way it is waited for.
+    fn wait_for_token(&self, deadline: Instant) -> Result<String> {
+        loop {
+            let (phase, token) = {
+                let state = self.lock();
+                (state.phase, state.token())
+            };
+            let may_come = phase == Phase::Connecting && Instant::now() < deadline;
+            if token.is_ok() || !may_come || !self.cancel.sleep(Duration::from_millis(10)) {
+                return token;
+            }
+        }
     }
 
     /// Wakes the keeper when something is due before it means to look.
