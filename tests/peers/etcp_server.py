@@ -147,8 +147,8 @@ class EtcpServer(HttpReferee):
         if name == "bindcar" and data.get("plateColor") not in (None, "1", "2", "3", "4"):
             bad("plate_colour", data.get("plateColor"))
         for member, value in data.items():
-            if not isinstance(value, str) and member != "payment":
-                # every member of section 8 is text; the payment is a decimal, and text in the example
+            if not isinstance(value, str):
+                # every member of section 8 is text, the payment too in the example
                 bad("not_text", "%s: %s is %r" % (name, member, value))
         if name == "orderpaid":
             if not re.match(r"^\d+(\.\d+)?$", getattr(data.get("payment"), "text", data.get("payment")) or ""):

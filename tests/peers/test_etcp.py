@@ -175,7 +175,8 @@ class Calls(EtcpCase):
         self.assertEqual(datetime.datetime.now(etcp_server.BEIJING).utcoffset().total_seconds(), 28800)
 
     def test_every_error_code(self):
-        """Section 10: each has its number, its text and what it means; none is taken for success."""
+        """Section 10: each has its number, its text, a name and what to do; none is taken for success."""
+        names = set()
         for code, text in CODES.items():
             if code in (0, 20101):
                 continue
@@ -186,8 +187,11 @@ class Calls(EtcpCase):
                 self.assertIn(result, (parklink.REFUSED, parklink.LOGIN_REFUSED, parklink.RATE_LIMITED), p.last_error)
                 self.assertEqual((reply["code"], reply["message"], reply["state"]), (code, text, 0))
                 self.assertIn(str(code), p.last_error)
-                self.assertGreater(len(p.last_error), 25, "it says what to do")
+                self.assertTrue(reply["error"]["advice"])
+                self.assertIn(reply["error"]["name"], p.last_error)
+                names.add(reply["error"]["name"])
                 self.assertEqual(p.try_call("etcp.parkingstatus", {"parkingId": "1"})[0], parklink.OK)
+        self.assertEqual(len(names), 14)
 
     def test_codes_as_text_and_unknown_ones(self):
         p = self.link()

@@ -151,8 +151,7 @@ class Payments(EtcpCase):
         text = exact_dump(dict(paid(self.record), payment=self.record["remainingFee"]))
         code, _ = self.p.try_call("etcp.orderpaid", text)
         self.assertEqual(code, parklink.OK, self.p.last_error)
-        payment = self.server.last("orderpaid").data["payment"]
-        self.assertEqual(getattr(payment, "text", payment), "8.10")
+        self.assertEqual(self.server.last("orderpaid").data["payment"], "8.10")
 
     def test_not_what_is_due(self):
         """The payment must equal the remaining fee: not more, not less, compared as decimals."""
@@ -204,6 +203,15 @@ class Payments(EtcpCase):
             code, _ = self.p.try_call("etcp.orderpaid", paid(record, payment="8.10", externalOrderId=self.fresh("E")))
             self.assertIn(code, UNSURE, self.p.last_error)
             self.assertEqual(len(self.server.requests("orderpaid")), before + 1)
+
+    def test_the_same_payment_may_be_sent_again(self):
+        """After an outcome that is not known: the same number for the same payment, and for nothing else."""
+        self.server.plan("orderpaid", fault.close_before(process=False))
+        self.assertIn(self.pay()[0], UNSURE)
+        self.assertEqual(self.pay(payment="8.11")[0], parklink.INVALID)
+        self.assertEqual(self.pay()[0], parklink.OK, self.p.last_error)
+        self.assertEqual(self.pay()[0], parklink.INVALID, "it is paid")
+        self.assertEqual(len(self.server.payments), 1)
 
     def test_a_payment_across_a_dead_token(self):
         """20101 is an answer: nothing was booked, so the payment goes again with the new token, once."""

@@ -1,6 +1,9 @@
 """The listener against HTTP of every kind: wrong, large, slow, cut, chunked, pipelined, many (ISSUE of the listener)."""
 import gzip
+import os
 import socket
+import ssl
+import subprocess
 import threading
 import time
 import unittest
@@ -270,6 +273,33 @@ class Framings(ListenerCase):
         """The address a vendor registers may carry a query of its own."""
         self.client.raw(request(UNION + "?lot=1", self.good()))
         self.assertTaken(self.client)
+
+
+class Tls(ListenerCase):
+    def test_alone_with_tls(self):
+        folder = self.folder()
+        key, cert = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+        try:
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("no openssl program")
+        self.start(listen={"tls_cert": cert, "tls_key": key, "header_timeout_ms": 700})
+        context = ssl.create_default_context(cafile=cert)
+        client = self.pusher()
+        client.connect()
+        client.sock = context.wrap_socket(client.sock, server_hostname="localhost")
+        self.assertIn(client.sock.version(), ("TLSv1.2", "TLSv1.3"))
+        for _ in range(2):
+            status, answer = client.ask(UNION, self.body(self.one("outpark")))
+            self.assertEqual((status, answer.get("state")), (200, 1))
+        plain = self.pusher()
+        self.assertIn(plain.status_of(request(UNION, self.body(self.one("outpark")))), (400, None))
+        plain.connect()
+        plain.sock.settimeout(3)
+        self.assertEqual(plain.sock.recv(10), b"", "a handshake that never comes is not waited for")
+        self.assertEqual(self.software.count(), 2)
 
 
 class Many(ListenerCase):

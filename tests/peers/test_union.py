@@ -47,7 +47,7 @@ class Requests(UnionCase):
 
     def test_nothing_is_added(self):
         """What the library puts into data is the vendor number and the service name of section 10."""
-        p = self.link()
+        p = self.link(park_id=None)
         for name, call in CALLS.items():
             p.try_call("union." + name, call.sample)
             given = set(call.sample) - {"platform_name"}
@@ -115,6 +115,30 @@ class Requests(UnionCase):
         """Where state or code is neither a number nor its text, nobody knows whether money moved."""
         p = self.link()
         self.assertEqual(list(self.outcomes(p, lambda word: [{word: {}}, {word: "ok"}, {word: True}, {word: ""}])), [])
+
+    def test_the_word_inside_the_word(self):
+        """8.2: code tells of the way, state inside the text of data of the report."""
+        p = self.link()
+        for inner, code in ((u'{"state":1,"message":"上报成功"}', parklink.OK), (u'{"state":0,"message":"失败"}', parklink.REFUSED),
+                            (u'{"state":"0"}', parklink.REFUSED)):
+            self.server.answered("personRecord", {"code": 1, "data": inner, "message": u"成功"})
+            self.assertEqual(p.try_call("union.personRecord", CALLS["personRecord"].sample)[0], code, inner)
+
+    def test_the_whole_envelope(self):
+        """The document's own shape is taken too; its sign is not."""
+        p = self.link()
+        for name in ("addorder", "lsbind"):
+            data = dict(CALLS[name].sample)
+            around = {"data": dict(data, union_id=200208), "sign": "0" * 32} if name == "addorder" else {
+                "data": data, "union_id": 200208, "sign": "0" * 32}
+            self.assertEqual(p.try_call("union." + name, around)[0], parklink.OK, p.last_error)
+
+    def test_another_vendor(self):
+        p = self.link()
+        for name, data in (("addorder", dict(CALLS["addorder"].sample, union_id=1)),
+                           ("lsbind", {"data": CALLS["lsbind"].sample, "union_id": 1})):
+            self.assertNotEqual(p.try_call("union." + name, data)[0], parklink.OK)
+        self.assertEqual(self.server.received, [])
 
     def test_one_is_one(self):
         p = self.link()
