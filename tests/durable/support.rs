@@ -236,7 +236,7 @@ pub fn options(folder: &Path, more: &Value) -> Value {
         "http": {"proxy": ""}, "store": {"dir": folder},
         "bolink": {"retry_first_ms": 20, "retry_longest_ms": 50, "request_timeout_ms": 3000},
         "cloud": {"retry_first_ms": 20, "retry_longest_ms": 50, "request_timeout_ms": 3000, "login_pause_ms": 0,
-            "orders_per_second": 0, "requests_per_window": 0},
+            "orders_per_second": 0},
         "outbox": {"retry_first_ms": 20, "retry_longest_ms": 60},
     });
     for (name, value) in more.as_object().unwrap() {
