@@ -61,12 +61,16 @@ fn nothing_is_lost_and_nothing_charged_twice_by_kills() {
     thread::scope(|scope| {
         // A payment every few milliseconds, each said again until it is answered, as the platform does.
         let payments = scope.spawn(|| {
-            let mut sent = 0u64;
+            let (mut sent, mut seen) = (0u64, 0);
             let mut waiting: Vec<String> = Vec::new();
             let mut is_last = false;
             loop {
-                let answered: HashSet<String> =
-                    platform.answers("prepay_order").iter().map(|upload| upload.order().to_owned()).collect();
+                let answered: HashSet<String> = platform.with(|desk| {
+                    let new = &desk.uploads[seen..];
+                    seen = desk.uploads.len();
+                    let answers = new.iter().filter(|upload| upload.service == "prepay_order");
+                    answers.map(|upload| upload.order().to_owned()).collect()
+                });
                 waiting.retain(|trade| !answered.contains(trade));
                 if is_over.load(Ordering::Acquire) {
                     if is_last {
