@@ -7,7 +7,7 @@ use crate::faults::{KINDS, Platform};
 use crate::json::{self, Members};
 use crate::lots;
 use crate::world::World;
-use crate::{acts, clock, downlinks, http};
+use crate::{acts, clock, downlinks, etcp, http, pushes};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -29,11 +29,11 @@ const PAGES: &[(&str, &str)] = &[
     ("GET /", "this"),
     (
         "GET /state[?parts=cloud,bolink,…]",
-        "everything, or these parts: counts, orders, records, downlinks with their answers, queue, payments, faults",
+        "everything, or these parts: cloud, bolink, union, etcp, pushes, orders, tables, downlinks, payments, faults, …",
     ),
     (
         "POST /downlink[?wait_ms=N|wait=1]",
-        "{park_id?, link?: cloud|bolink, local_id?, message: {service_name, …}}: send a message; with wait the answer",
+        "{park_id?, link?: cloud|bolink|union|etcp, local_id?, message: {…}}: send or push a message; with wait the answer",
     ),
     ("POST /sync", "{park_id?, service_name, data, made_s_ago?}: queue a scheduled change"),
     ("POST /sync/run", "run a round of scheduled downlinks now"),
@@ -41,6 +41,13 @@ const PAGES: &[(&str, &str)] = &[
     ("POST /driver/pay", "{park_id?, query_order_no? or order_id + amount}: prepay, tell the lot"),
     ("POST /driver/enter", "{park_id?, phone, channel_id, car_number?}: come without a plate"),
     ("POST /driver/exit-pay", "{park_id?, out_channel_id, order_id? + car_number? + amount?}: scan the exit code, pay"),
+    ("POST /driver/settle", "{trade_no, paid?}: pay what a vendor ordered over the open API (3.3, 3.4, 3.9, 3.10)"),
+    ("POST /driver/packet", "{trade_no, state: 2|3}: take a red packet, or let it go back"),
+    ("POST /driver/repair", "{park_id?, order_id}: pay an escaped order in the mini program (5.9)"),
+    ("POST /push-url", "{union?, etcp?, speed?}: where pushes go, how many times sooner they are sent again"),
+    ("POST /approve", "{park_id}: a lot that was published over the open API is approved"),
+    ("POST /city", "{car_number, reason: 0|1|2|99}: what the city answers about a car (API 10.4)"),
+    ("POST /pass", "{park_id?, car_number, begin_time, end_time, …}: a month member of the lot"),
     ("POST /balance", "{car_number, balance, autopay?}: set a driver's balance; pushed when it changed"),
     ("POST /price", "{park_id?, price_id, car_type, describe?, operate_type?}: change a price in the cloud (queued)"),
     ("POST /coupon", "{park_id?, car_number or order_id, money? or duration?, …}: give a coupon (deliver_ticket)"),
@@ -49,7 +56,7 @@ const PAGES: &[(&str, &str)] = &[
     ("POST /screen", "{park_id?, channel_id, device_ip, …}: bind a smart screen"),
     ("POST /prepay-card", "{park_id?, card_id, balance}: a stored-value card"),
     ("POST /lots", "{park_id, …}: add or change a lot"),
-    ("POST /faults", "{platform: cloud|bolink, kind, value?, count?, service?}: switch a fault on"),
+    ("POST /faults", "{platform: cloud|bolink|union|etcp, kind, value?, count?, service?}: switch a fault on"),
     ("DELETE /faults[?platform=…&kind=…]", "switch faults off"),
     ("POST /reset", "forget all but the lots; cloud connections are closed"),
 ];
@@ -62,6 +69,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/downlink", post(downlink))
         .route("/sync/run", post(sync_run))
         .route("/driver/{action}", post(acts::act))
+        .route("/etcp/{action}", post(etcp::control::act))
         .route("/faults", post(fault).delete(clear_faults))
         .route("/{setting}", post(set))
         .with_state(app)
@@ -98,11 +106,11 @@ pub fn need(request: &Members, name: &str) -> Result<String, Refusal> {
 }
 
 async fn help() -> Response {
-    let pages: Members = PAGES.iter().map(|(page, does)| ((*page).to_owned(), Value::from(*does))).collect();
+    let pages: Members = PAGES.iter().chain(&etcp::control::PAGES).map(|(page, does)| ((*page).to_owned(), Value::from(*does))).collect();
     let kinds: Members = KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), Value::from(*does))).collect();
     let mut value = json!({"program": "parklink-sandbox", "version": env!("CARGO_PKG_VERSION"), "pages": pages});
     value["faults"] = Value::Object(kinds);
-    value["faults"]["token_kill"] = "both: every token dies, at once and once".into();
+    value["faults"]["token_kill"] = "all but union: every token dies, at once and once".into();
     reply(Ok(value))
 }
 
@@ -133,15 +141,41 @@ async fn send_downlink(app: &Arc<App>, parameters: &HashMap<String, String>, bod
         Some(Value::Object(message)) => message.clone(),
         _ => return Err(bad("message: expected an object with service_name")),
     };
-    let link = match json::filled(&request, "link") {
-        None => None,
-        Some(name) => Some(Platform::named(&name).ok_or_else(|| bad("link: expected cloud or bolink"))?),
-    };
+    let link = link_of(&request)?;
     let service = json::text(&message, "service_name").unwrap_or_default();
     let wait = patience(parameters, &service)?;
     let local_id = json::text(&request, "local_id");
     let lot = lot_of(&app.world(), &request)?;
     ask(app, &lot, link, local_id.as_deref(), message, wait).await
+}
+
+/// The link a request names.
+pub fn link_of(request: &Members) -> Result<Option<Platform>, Refusal> {
+    match json::filled(request, "link") {
+        None => Ok(None),
+        Some(name) => Ok(Some(Platform::named(&name).ok_or_else(|| bad(format!("link: {}", Platform::EXPECTED)))?)),
+    }
+}
+
+/// Pushes a message and, if asked to, waits for the answer.
+async fn push(
+    app: &Arc<App>,
+    lot: &str,
+    platform: Platform,
+    message: Members,
+    wait: Option<Duration>,
+) -> Result<Value, Refusal> {
+    let pushed = match platform {
+        Platform::Etcp => pushes::etcp(&mut app.world(), message),
+        _ => pushes::union(&mut app.world(), lot, message, None, Duration::ZERO),
+    };
+    let id = match pushed {
+        Ok(id) => id,
+        Err(text) => return Ok(json!({"sent": false, "reason": text})),
+    };
+    let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
+    let answer = soon(wait, || app.world().pushes.answer(id).cloned()).await;
+    Ok(json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer}))
 }
 
 /// Sends a message and, if asked to, waits for the answer.
@@ -153,6 +187,9 @@ pub async fn ask(
     message: Members,
     wait: Option<Duration>,
 ) -> Result<Value, Refusal> {
+    if let Some(platform @ (Platform::Union | Platform::Etcp)) = link {
+        return push(app, lot, platform, message, wait).await;
+    }
     let question = json::text(&message, "service_name").unwrap_or_default();
     let sent = downlinks::send(&mut app.world(), lot, link, local_id, message);
     let id = match sent {
@@ -160,7 +197,7 @@ pub async fn ask(
         Err(text) => return Ok(json!({"sent": false, "reason": text})),
     };
     let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
-    let answer = answer_to(app, id, wait).await;
+    let answer = soon(wait, || app.world().downlinks.first_answer(id).cloned()).await;
     let mut result = json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer});
     if question == "query_prodprice"
         && let Some(answer) = &answer
@@ -190,11 +227,11 @@ fn shown_errmsg(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-async fn answer_to(app: &Arc<App>, id: u64, wait: Duration) -> Option<Members> {
+async fn soon<T>(wait: Duration, look: impl Fn() -> Option<T>) -> Option<T> {
     let end = tokio::time::Instant::now() + wait;
     loop {
-        if let Some(answer) = app.world().downlinks.first_answer(id) {
-            return Some(answer.clone());
+        if let Some(found) = look() {
+            return Some(found);
         }
         if tokio::time::Instant::now() >= end {
             return None;
@@ -218,7 +255,9 @@ fn switch_on(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
         let killed = match json::text(request, "platform").and_then(|name| Platform::named(&name)) {
             Some(Platform::Cloud) => world.cloud.kill_tokens(),
             Some(Platform::Bolink) => world.bolink.kill_tokens(),
-            None => return Err(bad("platform: expected cloud or bolink")),
+            Some(Platform::Etcp) => world.etcp.kill_tokens(),
+            Some(Platform::Union) => return Err(bad("token_kill: the open API has no tokens")),
+            None => return Err(bad(format!("platform: {}", Platform::EXPECTED))),
         };
         return Ok(json!({"killed": killed}));
     }
@@ -307,6 +346,30 @@ fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, 
                 "never" => Electronic::Never,
                 _ => return Err(bad("answer: expected auto, paid, refused or never")),
             };
+        }
+        "push-url" => {
+            let number = json::whole(request, "speed").map_err(|_| bad("speed: no number"))?;
+            let pushes = &mut world.pushes;
+            pushes.union_url = json::filled(request, "union").or(pushes.union_url.take());
+            pushes.etcp_url = json::filled(request, "etcp").or(pushes.etcp_url.take());
+            if let Some(number) = number {
+                pushes.speed = u32::try_from(number).map_err(|_| bad("speed: expected a number above 0"))?;
+            }
+        }
+        "approve" => {
+            let lot = need(request, "park_id")?;
+            if !world.union.unapproved.remove(&lot) {
+                return Err(bad(format!("park_id: `{lot}` does not wait for approval")));
+            }
+        }
+        "city" => {
+            let reason = json::whole(request, "reason").map_err(|_| bad("reason: no number"))?.unwrap_or(0);
+            world.union.city.insert(need(request, "car_number")?, reason);
+        }
+        "pass" => {
+            let lot = lot_of(world, request)?;
+            let plate = need(request, "car_number")?;
+            world.table(&lot, "upload_month_member").insert(plate, Value::Object(request.clone()));
         }
         "screen" => {
             let lot = lot_of(world, request)?;
