@@ -69,9 +69,6 @@ pub fn code(call: &mut Call) -> Done {
         _ => "nolienceinpark",
     };
     let (lot, channel) = (&call.lot, call.text("channel_id"));
-    if page != "prepaypage" && channel.is_empty() {
-        return Err("channel_id不能为空".into());
-    }
     let url = format!("http://127.0.0.1/unionapi/{page}?code={lot}-{channel}");
     Ok(json!({"code_url": url, "errmsg": "getCodeUrl success", "type": call.echo("type"),
         "channel_id": call.echo("channel_id")}))
