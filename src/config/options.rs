@@ -42,12 +42,23 @@ use Takes::{Flag, Number, Object, Text, Word};
 
 /// Every option there is. Without a dot: the members of the original SDK's init (SDK 1.1, 1.2), as documented.
 pub const OPTIONS: &[Spec] = &[
-    option("union_id", Text(15), "", "Vendor number, issued by Bolink (SDK 1.1). Needed for the Bolink link."),
+    option(
+        "union_id",
+        Text(15),
+        "",
+        "Vendor number, issued by Bolink (SDK 1.1). Needed for the Bolink and union links.",
+    ),
     secret(
         "ukey",
-        "Vendor key (SDK 1.1): signs what goes to Bolink, and to the cloud when there is no ckey (SDK 1.2).",
+        "Vendor key (SDK 1.1): signs what goes to Bolink and what Bolink pushes, and what goes to the cloud when there is no \
+        ckey (SDK 1.2).",
     ),
-    option("park_id", Text(24), "", "Lot number (SDK 1.1). Always needed."),
+    option(
+        "park_id",
+        Text(24),
+        "",
+        "Lot number (SDK 1.1). Needed for the cloud and Bolink links; for the union link it is the lot of calls that name none.",
+    ),
     secret(
         "ckey",
         "Lot key (SDK 1.1): signs what goes to the parking cloud. Leave it out for SDK 4.x lots, never null.",
@@ -174,6 +185,132 @@ pub const OPTIONS: &[Spec] = &[
         "First pause before trying again; doubled each time, with jitter.",
     ),
     option("bolink.retry_longest_ms", Number(10, 86_400_000), "60000", "Longest such pause."),
+    option(
+        "union.base",
+        Text(2048),
+        "",
+        "Bolink's open HTTP API (API 1.3): `test`, `production`, or a base URL that all its paths are put behind. Without \
+        it there is no union link. Needs union_id and ukey.",
+    ),
+    option(
+        "union.community_base",
+        Text(2048),
+        "",
+        "Base URL of API 8.7 (smart community) where it is not that of the test system: no production address is documented.",
+    ),
+    option(
+        "union.request_timeout_ms",
+        Number(100, 600_000),
+        "10000",
+        "How long a call waits for the open API's answer.",
+    ),
+    option(
+        "union.connect_timeout_ms",
+        Number(100, 600_000),
+        "10000",
+        "How long connecting may take, name look-up and TLS included.",
+    ),
+    option(
+        "etc.by",
+        Word(&["sdk", "union"]),
+        "",
+        "How etc_pay goes: `sdk` (SDK 2.37, by the cloud link) or `union` (API 3.7). Left out: by the cloud link where there \
+        is one, else by the open API.",
+    ),
+    option(
+        "etc.pay_type",
+        Word(&["my", "cj", "jyyh", "ystx"]),
+        "",
+        "The lot's ETC provider, for charges that name none (API 3.7).",
+    ),
+    option(
+        "etcp.base",
+        Text(2048),
+        "",
+        "ETCP's open platform (ETCP 7): `test`, `production`, or a base URL. Without it there is no ETCP link. Needs \
+        etcp.merchant_no and etcp.merchant_key.",
+    ),
+    option("etcp.merchant_no", Text(64), "", "The merchant's number, issued by ETCP."),
+    secret("etcp.merchant_key", "The merchant's key: signs calls to ETCP and its pushes."),
+    option("etcp.version", Text(16), "\"1.0.0\"", "What stands for {version} in ETCP's paths (ETCP 6)."),
+    option("etcp.app_id", Text(64), "", "The channel number (appId), for calls that need one and give none."),
+    option(
+        "etcp.phone",
+        Text(20),
+        "",
+        "The user that calls without token and phone are made for. The merchant vouches for this number: it is logged in \
+        by joint login (ETCP 8.3), which needs etcp.app_id.",
+    ),
+    option(
+        "etcp.token_life_s",
+        Number(0, 31_536_000),
+        "86400",
+        "A joint login's token that is older is renewed before it is used. The documents say one day and, elsewhere, \
+        thirty days without use. 0: it is used until ETCP refuses it.",
+    ),
+    option(
+        "etcp.code_interval_s",
+        Number(0, 3600),
+        "60",
+        "Least pause between two codes to one phone (ETCP 8.1); an earlier call is refused here. 0: no limit.",
+    ),
+    option("etcp.request_timeout_ms", Number(100, 600_000), "10000", "How long a call waits for ETCP's answer."),
+    option(
+        "etcp.connect_timeout_ms",
+        Number(100, 600_000),
+        "10000",
+        "How long connecting may take, name look-up and TLS included.",
+    ),
+    option(
+        "listen.addr",
+        Text(300),
+        "",
+        "`host:port` to receive pushes of the open API and of ETCP on; port 0 takes a free one (`listener.addr` of the \
+        status tells which). Without it nothing listens.",
+    ),
+    option(
+        "listen.tls_cert",
+        Text(4096),
+        "",
+        "PEM file of the listener's certificate and its chain; without it: plain HTTP.",
+    ),
+    option("listen.tls_key", Text(4096), "", "PEM file of the certificate's key."),
+    option("listen.union_path", Text(512), "\"/union\"", "Where pushes of the open API are received (API 5, 9, 11)."),
+    option("listen.etcp_path", Text(512), "\"/etcp\"", "Where pushes of ETCP are received (ETCP 9)."),
+    option(
+        "listen.etcp_sign",
+        Word(&["auto", "text", "remade", "form"]),
+        "\"auto\"",
+        "What ETCP's signature is taken over; the document leaves it open. text: the body without `signment`, as it came. \
+        remade: its members written again without blanks. form: the parameter `data` of a form. auto: form for a form, \
+        else text or remade.",
+    ),
+    option(
+        "listen.max_connections",
+        Number(1, 100_000),
+        "1024",
+        "Connections kept; one more ends the one idle longest.",
+    ),
+    option(
+        "listen.header_timeout_ms",
+        Number(50, 600_000),
+        "5000",
+        "How long the TLS handshake and the head of a request may take, and how long a connection may lie idle.",
+    ),
+    option("listen.body_timeout_ms", Number(50, 600_000), "5000", "How long the body of a request may take."),
+    option(
+        "listen.max_body_bytes",
+        Number(1024, 67_108_864),
+        "4194304",
+        "Longest body taken; longer ones are refused unread.",
+    ),
+    option(
+        "listen.max_age_s",
+        Number(0, 604_800),
+        "1800",
+        "How far the signed time of a push may lie from this machine's clock, where a push has one (ETCP 9 pushTime, API \
+        5.7 timetemp). 0: not looked at.",
+    ),
     option(
         "store.dir",
         Text(4096),

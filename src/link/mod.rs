@@ -4,7 +4,13 @@ pub mod backoff;
 pub mod bolink;
 pub mod cloud;
 pub mod dial;
+pub mod etcp;
+pub mod health;
 pub mod http;
+mod shown;
+pub mod union;
+
+pub use self::shown::shown;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;

@@ -41,7 +41,9 @@ struct State {
     resumed: VecDeque<String>,
     settled: Vec<(Record, Settled)>,
     settled_since: Option<Instant>,
-    writing: HashSet<i64>,
+    writing: Vec<(i64, String)>,
+    /// The store would not take them: not again before this.
+    write_not_before: Option<Instant>,
     paused_until: Option<Instant>,
     backoff: Backoff,
     failures: u32,
@@ -49,8 +51,9 @@ struct State {
     /// Callers who wait for a ticket, and the outcomes since the first of them came.
     watchers: usize,
     outcomes: BTreeMap<u64, Outcome>,
-    /// Unanswered records, and how many others had been taken when that began.
-    suspects: HashMap<i64, u64>,
+    /// Unanswered records: how many others had been taken at the last attempt, and how many attempts were in vain while
+    /// others were taken.
+    suspects: HashMap<i64, (u64, i64)>,
     last_error: Option<String>,
     sent: u64,
     delivered: u64,
@@ -59,6 +62,24 @@ struct State {
 /// The key under which a record keeps its order; one without a key is alone.
 pub(crate) fn key_of(record: &Record) -> String {
     record.order_key.clone().unwrap_or_else(|| format!("#{}", record.id))
+}
+
+fn id_of(key: &str) -> Option<i64> {
+    key.strip_prefix('#')?.parse().ok()
+}
+
+impl State {
+    /// All wait: as long as asked, or longer each time. Lanes that fail together count once.
+    fn pause(&mut self, wait: Option<Duration>) {
+        let now = Instant::now();
+        let paused = self.paused_until.filter(|until| *until > now);
+        let pause = match (wait, paused) {
+            (Some(wait), _) => wait,
+            (None, Some(_)) => return,
+            (None, None) => self.backoff.pause(),
+        };
+        self.paused_until = paused.max(Some(now + pause));
+    }
 }
 
 impl Line {
@@ -74,7 +95,8 @@ impl Line {
             resumed: VecDeque::new(),
             settled: Vec::new(),
             settled_since: None,
-            writing: HashSet::new(),
+            writing: Vec::new(),
+            write_not_before: None,
             paused_until: None,
             backoff,
             failures: 0,
@@ -133,7 +155,8 @@ impl Line {
                 (Some(pause), _) => Some(pause),
                 (None, held) => held,
             };
-            let until = [until, state.settled_since.map(|since| since + WRITE_AFTER)].into_iter().flatten().min();
+            let write = state.settled_since.map(|since| since + WRITE_AFTER).max(state.write_not_before);
+            let until = [until, write.filter(|_| state.settled_since.is_some())].into_iter().flatten().min();
             state = match until {
                 Some(until) => {
                     let wait = until.saturating_duration_since(now).max(Duration::from_millis(1));
@@ -150,17 +173,9 @@ impl Line {
             if let Some(record) = self.take_resumed(state) {
                 return Some(record);
             }
-            let mut at = 0;
-            while at < state.ready.len() {
-                let key = key_of(&state.ready[at]);
-                if state.held.contains_key(&key) || state.resumed.contains(&key) {
-                    // It comes back when its order is resumed.
-                    state.ready.remove(at);
-                } else if state.busy.contains(&key) {
-                    at += 1;
-                } else {
-                    return state.ready.remove(at);
-                }
+            let free = state.ready.iter().position(|record| !state.busy.contains(&key_of(record)));
+            if let Some(at) = free {
+                return state.ready.remove(at);
             }
             if !state.may_be_more || state.ready.len() >= WINDOW || !self.fetch(state) {
                 return None;
@@ -168,8 +183,7 @@ impl Line {
         }
     }
 
-    /// Orders whose pause is over go on with their oldest record. What was sent must be written down first, or it would
-    /// be fetched again.
+    /// Orders whose pause is over go on with their oldest record.
     fn resume(&self, state: &mut State, now: Instant) {
         let due: Vec<String> =
             state.held.iter().filter(|(_, until)| **until <= now).map(|(key, _)| key.clone()).collect();
@@ -179,36 +193,34 @@ impl Line {
         }
     }
 
+    /// The oldest record of an order that was held. Its records are read from the store one by one until none is left
+    /// that was passed by; `ready` holds none of them.
     fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
-        if state.resumed.is_empty() {
-            return None;
-        }
-        if !state.settled.is_empty() || !state.writing.is_empty() {
-            self.write_down(state);
-            return None;
-        }
         for _ in 0..state.resumed.len() {
             let key = state.resumed.pop_front()?;
-            if state.busy.contains(&key) {
+            if state.busy.contains(&key) || state.held.contains_key(&key) {
                 state.resumed.push_back(key);
                 continue;
             }
-            let found = self.read(state, |reader, platform| {
-                match key.strip_prefix('#').and_then(|id| id.parse::<i64>().ok()) {
-                    Some(id) => reader
-                        .records_after(platform, id - 1, 1)
-                        .map(|found| found.into_iter().filter(|record| record.id == id).collect()),
-                    None => reader.records_of_key(platform, &key, 1),
-                }
+            // What was sent must be written down first, or it would be read again.
+            let is_settled = state.settled.iter().any(|(record, _)| key_of(record) == key);
+            if is_settled || state.writing.iter().any(|(_, writing)| *writing == key) {
+                state.resumed.push_back(key);
+                self.write_down(state);
+                continue;
+            }
+            let found = self.read(state, |reader, platform| match id_of(&key) {
+                Some(id) => reader.record(platform, id).map(|found| found.into_iter().collect()),
+                None => reader.records_of_key(platform, &key, 1),
             });
+            let Some(found) = found else {
+                state.resumed.push_front(key);
+                return None;
+            };
             let cursor = state.cursor;
-            match found.and_then(|found: Vec<Record>| found.into_iter().next()).filter(|record| record.id <= cursor) {
-                Some(record) => {
-                    // The rest of the order follows the same way.
-                    state.resumed.push_back(key);
-                    return Some(record);
-                }
-                None => continue,
+            if let Some(record) = found.into_iter().find(|record| record.id <= cursor) {
+                state.resumed.push_back(key);
+                return Some(record);
             }
         }
         None
@@ -224,7 +236,13 @@ impl Line {
         let Some(last) = found.last() else { return false };
         state.may_be_more = found.len() as i64 == FETCH;
         state.cursor = last.id;
-        state.ready.extend(found);
+        // Orders that are held come back another way.
+        let is_apart = |record: &Record| {
+            let key = key_of(record);
+            state.held.contains_key(&key) || state.resumed.contains(&key)
+        };
+        let free: Vec<_> = found.into_iter().filter(|record| !is_apart(record)).collect();
+        state.ready.extend(free);
         true
     }
 
@@ -245,7 +263,7 @@ impl Line {
         state.last_error = Some(error.message.clone());
         state.reader = None;
         state.may_be_more = true;
-        state.paused_until = Some(Instant::now() + state.backoff.pause());
+        state.pause(None);
         None
     }
 
@@ -255,7 +273,7 @@ impl Line {
         if state.busy.contains(key) || state.held.contains_key(key) || state.resumed.iter().any(|known| known == key) {
             return true;
         }
-        let mut settled = state.writing.clone();
+        let mut settled: HashSet<i64> = state.writing.iter().map(|(id, _)| *id).collect();
         settled.extend(
             state
                 .settled
@@ -269,10 +287,15 @@ impl Line {
         found.iter().any(|record| !settled.contains(&record.id))
     }
 
-    /// What became of a record.
-    pub fn settle(self: &Arc<Self>, record: Record, outcome: Settled, told: Outcome) {
+    /// What became of a record. With a pause its order waits so long; other orders go on.
+    pub fn settle(self: &Arc<Self>, record: Record, outcome: Settled, told: Outcome, pause: Option<Duration>) {
         let mut state = self.lock();
         let key = key_of(&record);
+        if let Some(pause) = pause {
+            state.ready.retain(|other| key_of(other) != key);
+            state.resumed.retain(|other| *other != key);
+            state.held.insert(key.clone(), Instant::now() + pause);
+        }
         state.busy.remove(&key);
         if let Settled::Again { error, .. } = &outcome {
             state.last_error = Some(error.clone());
@@ -299,22 +322,21 @@ impl Line {
         state.failures = 0;
         state.backoff.reset();
         state.paused_until = None;
+        drop(state);
+        self.changed.notify_all();
     }
 
-    /// The order waits; other orders go on.
-    pub fn hold(&self, record: &Record, pause: Duration) {
-        self.lock().held.insert(key_of(record), Instant::now() + pause);
-    }
-
-    /// Puts a record back that was not sent: the link is down, all wait.
+    /// Puts a record back that was not taken for a reason that is not its own: all wait.
     pub fn put_back(&self, record: Record, error: &Error, wait: Option<Duration>) {
         let mut state = self.lock();
-        state.busy.remove(&key_of(&record));
-        let at = state.ready.partition_point(|other| other.id < record.id);
-        state.ready.insert(at, record);
+        let key = key_of(&record);
+        state.busy.remove(&key);
+        if !state.resumed.contains(&key) {
+            let at = state.ready.partition_point(|other| other.id < record.id);
+            state.ready.insert(at, record);
+        }
         state.last_error = Some(error.message.clone());
-        let pause = wait.unwrap_or_else(|| state.backoff.pause());
-        state.paused_until = Some(Instant::now() + pause);
+        state.pause(wait);
         drop(state);
         self.changed.notify_all();
     }
@@ -324,35 +346,40 @@ impl Line {
         let mut state = self.lock();
         state.failures += 1;
         if wait.is_some() || state.failures >= 3 {
-            let pause = wait.unwrap_or_else(|| state.backoff.pause());
-            state.paused_until = Some(Instant::now() + pause);
+            state.pause(wait);
         }
     }
 
-    /// A record was not answered: whether the platform has answered others since that happened first.
-    pub fn is_alone_in_silence(&self, record: &Record) -> bool {
+    /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
+    pub fn times_alone(&self, record: &Record) -> i64 {
         let mut state = self.lock();
         let successes = state.successes;
-        successes > *state.suspects.entry(record.id).or_insert(successes)
+        let (before, times) = state.suspects.entry(record.id).or_insert((successes, 0));
+        *times += i64::from(successes > *before);
+        *before = successes;
+        *times
     }
 
     /// Hands what is done to the store's writer; more may be sent meanwhile.
     fn write_down(self: &Arc<Self>, state: &mut State) {
-        if state.settled.is_empty() || !state.writing.is_empty() {
+        let is_early = state.write_not_before.is_some_and(|at| at > Instant::now());
+        if state.settled.is_empty() || !state.writing.is_empty() || is_early {
             return;
         }
         let settled = std::mem::take(&mut state.settled);
         state.settled_since = None;
-        state.writing = settled.iter().map(|(record, _)| record.id).collect();
+        state.writing = settled.iter().map(|(record, _)| (record.id, key_of(record))).collect();
         let (line, again) = (self.clone(), settled.clone());
         self.shared.store.settle(self.platform.name(), settled, move |outcome| {
             let mut state = line.lock();
             state.writing.clear();
+            state.write_not_before = None;
             if let Err(error) = outcome {
                 line.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
                 // Kept for the next try; sending stops when too many pile up.
                 state.settled.splice(0..0, again);
                 state.settled_since = Some(Instant::now());
+                state.write_not_before = Some(Instant::now() + WRITE_AFTER);
             }
             drop(state);
             line.changed.notify_all();
@@ -361,7 +388,7 @@ impl Line {
 
     /// Until everything that was sent is written down, or cannot be.
     pub fn write_down_and_wait(self: &Arc<Self>) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(3);
         let mut state = self.lock();
         while Instant::now() < deadline && !(state.settled.is_empty() && state.writing.is_empty()) {
             self.write_down(&mut state);

@@ -24,7 +24,11 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
                 return;
             }
         }
-        let outcome = send(&record, shared, link);
+        let mut outcome = send(&record, shared, link);
+        let may_be_repeat = record.attempts > 0 || record.id <= shared.before;
+        if may_be_repeat && verdict::is_there_already(link.platform(), &outcome) {
+            outcome.error = None;
+        }
         settle(line, shared, record, outcome);
     }
 }
@@ -40,7 +44,7 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let deadline = Instant::now() + patience;
     let request = request(platform, interface, &record.service, &members, deadline, RequestKind::Backlog);
     match link.begin(request).and_then(|pending| pending()) {
-        Ok(reply) => of_reply(platform, &record.service, reply),
+        Ok(reply) => of_reply(platform, interface, &record.service, reply),
         Err(error) => Outcome::from(error),
     }
 }
@@ -59,21 +63,20 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             die(line, shared, record, error, outcome);
         }
         Verdict::Unanswered(error) => {
-            // Silence can be this record's own fault, when the platform answers others.
-            let is_alone = line.is_alone_in_silence(&record);
-            if is_alone && record.attempts + 1 >= shared.attempts {
+            // It can be this record's own fault, when the platform answers others.
+            if line.times_alone(&record) >= shared.attempts {
                 return die(line, shared, record, error, outcome);
             }
             log.warn(format_args!("outbox: {name}: {} again: {}", record.service, error.message));
             line.failed(error.wait);
-            line.hold(&record, pause_of(shared, record.attempts));
-            line.settle(record, Settled::Again { data: None, error: error.message }, outcome);
+            let pause = pause_of(shared, record.attempts);
+            line.settle(record, Settled::Again { data: None, error: error.message }, outcome, Some(pause));
         }
         Verdict::Change(error) => {
             log.warn(format_args!("outbox: {name}: {} again with other bytes: {}", record.service, error.message));
             let data = vary(&record.data);
-            line.hold(&record, Duration::from_millis(100));
-            line.settle(record, Settled::Again { data, error: error.message }, outcome);
+            let pause = Duration::from_millis(100);
+            line.settle(record, Settled::Again { data, error: error.message }, outcome, Some(pause));
         }
         Verdict::NoLink(error) => line.put_back(record, &error, Some(ASK)),
         Verdict::Busy(error, wait) => line.put_back(record, &error, wait),
@@ -94,7 +97,7 @@ fn die(line: &Arc<Line>, shared: &Shared, record: Record, error: Error, outcome:
 
 fn finish(line: &Arc<Line>, shared: &Shared, record: Record, settled: Settled, outcome: Outcome) {
     let report = verdict::report(record.ticket, line.platform, record.interface.as_deref(), &record.service, &outcome);
-    line.settle(record, settled, outcome);
+    line.settle(record, settled, outcome, None);
     shared.inbox.report(report, &shared.stop);
 }
 
@@ -109,7 +112,7 @@ fn pause_of(shared: &Shared, attempts: i64) -> Duration {
 }
 
 /// The record with the member that only makes its bytes other ones.
-fn vary(data: &str) -> Option<String> {
+pub fn vary(data: &str) -> Option<String> {
     let mut members: Members = serde_json::from_str(data).ok()?;
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
     members.insert("random_temp".into(), Value::from(stamp.to_string()));

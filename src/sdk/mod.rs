@@ -1,9 +1,11 @@
 //! The library for Rust: open, upload, call, on_downlink, reply, poll, status, close. The C interface is a thin dress over it.
 
 mod answers;
+mod check;
 mod deliver;
 mod outcome;
 mod pay_status;
+mod platforms;
 mod route;
 
 pub use self::outcome::Outcome;
@@ -12,6 +14,7 @@ pub(crate) use self::route::request;
 pub use crate::inbox::{DeliveryHandler, DownlinkHandler, Event, EventKind, LogHandler};
 
 use self::answers::Answers;
+use self::check::Validation;
 use self::route::Way;
 use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
@@ -19,7 +22,8 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
 use crate::link::bolink::BolinkLink;
 use crate::link::cloud::CloudLink;
-use crate::link::{Link, Members, RequestKind};
+use crate::link::{Link, Members};
+use crate::listener::Listener;
 use crate::log::{Level, Log};
 use crate::outbox::Outbox;
 use serde_json::{Value, json};
@@ -39,16 +43,10 @@ pub struct Sdk {
     inbox: Arc<Inbox>,
     links: Arc<Vec<Box<dyn Link>>>,
     answers: Answers,
+    listener: Option<Listener>,
     outbox: Option<Outbox>,
     validation: Validation,
     is_closed: AtomicBool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Validation {
-    Strict,
-    Warn,
-    Off,
 }
 
 impl std::fmt::Debug for Sdk {
@@ -78,15 +76,15 @@ impl Sdk {
         inbox.send_recalled();
         let outbox =
             store.map(|store| Outbox::start(&config, store, links.clone(), inbox.clone(), log.clone())).transpose()?;
-        let validation = match config.word("validation") {
-            "off" => Validation::Off,
-            "warn" => Validation::Warn,
-            _ => Validation::Strict,
-        };
+        let validation = Validation::of(&config);
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
-        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, is_closed: AtomicBool::new(false) })
+        let is_closed = AtomicBool::new(false);
+        let mut sdk = Sdk { config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
+        // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
+        sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
+        Ok(sdk)
     }
 
     /// The configuration it was opened with.
@@ -122,6 +120,7 @@ impl Sdk {
             )
         })?;
         let service = interface.service.ok_or_else(|| title_only(interface))?;
+        self.prepare(interface, &mut members);
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
@@ -158,6 +157,9 @@ impl Sdk {
             return self.pay_status(&members);
         }
         let target = members.get("data_target").and_then(Value::as_str);
+        if let Some(id) = self.etc_by_union(service, target) {
+            return self.call_members(id, members);
+        }
         let candidates = catalogue::route(service, target, &members);
         let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some());
         if !is_uplink && let Some(event) = self.inbox.find_open(service, &members) {
@@ -189,25 +191,13 @@ impl Sdk {
     }
 
     fn deadline(&self, platform: Platform) -> Instant {
-        let key = if platform == Platform::Bolink { "bolink.request_timeout_ms" } else { "cloud.request_timeout_ms" };
+        let key = match platform {
+            Platform::Bolink => "bolink.request_timeout_ms",
+            Platform::Union => "union.request_timeout_ms",
+            Platform::Etcp => "etcp.request_timeout_ms",
+            Platform::Cloud | Platform::Screen => "cloud.request_timeout_ms",
+        };
         Instant::now() + self.config.millis(key)
-    }
-
-    /// Holds a message against its table, as the option says.
-    fn check(&self, interface: Option<&'static Interface>, members: &Members, side: Side) -> Result<()> {
-        let Some(interface) = interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
-        let problems = catalogue::validate(interface, members, side);
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
-        let what = if side == Side::Reply { "the answer to " } else { "" };
-        let message = format!("{what}{}: {}", interface.id, shown.join("; "));
-        if self.validation == Validation::Warn {
-            self.log.warn(format_args!("{message} (sent all the same: validation is warn)"));
-            return Ok(());
-        }
-        Err(Error::new(Code::Invalid, message))
     }
 
     /// Sets or removes the handler; the old one is dropped on the dispatch thread when its last call is over.
@@ -225,19 +215,6 @@ impl Sdk {
     pub fn reply(&self, event_id: u64, json: &str) -> Result<()> {
         let members = self.parse(json)?;
         self.answer(event_id, members).map(|_| ())
-    }
-
-    fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
-        self.inbox.answer(event_id, members, |answer| {
-            self.check(answer.interface, &answer.data, Side::Reply)?;
-            let link = self.links.iter().find(|link| link.platform() == answer.platform);
-            let request = |platform| {
-                let now = Instant::now();
-                route::request(platform, answer.interface, &answer.service, &answer.data, now, RequestKind::Answer)
-            };
-            link.map_or(Ok(()), |link| link.check(&request(answer.platform)))
-        })?;
-        Ok(outcome::handed_over())
     }
 
     /// An answer to a downlink that is not open (any more): given after a restart, or twice. It goes out as it is.
@@ -283,6 +260,7 @@ impl Sdk {
             "local_id": self.config.text("local_id"),
             "net_status": u8::from(self.is_payment_up()),
             "links": links,
+            "listener": self.listener.as_ref().map(Listener::status),
             "events": {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
         });
         status.as_object().cloned().unwrap_or_default()
@@ -333,6 +311,9 @@ impl Sdk {
             return Err(Error::new(Code::Closed, "the handle is closed already"));
         }
         let deadline = Instant::now() + timeout;
+        if let Some(listener) = &self.listener {
+            listener.shut();
+        }
         self.answers.drain(deadline);
         for link in self.links.iter() {
             link.shut();
@@ -345,8 +326,16 @@ impl Sdk {
         self.log.set_tap(None);
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
         let (unanswered, has_ended) = self.inbox.close(left);
+        if let Some(outbox) = &self.outbox {
+            // What is still under way gets to the disk, and the next handle may open it at once.
+            outbox.store().close();
+        }
         if !has_ended {
             return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
+        }
+        if let Some(outbox) = &self.outbox {
+            // Whoever opens the folder next must not find it locked.
+            outbox.store().close();
         }
         Ok(unanswered + unsent)
     }
@@ -382,6 +371,7 @@ fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec
     if config.text("bolink_addr").is_some() {
         links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
     }
+    links.extend(platforms::open(config, log)?);
     Ok(links)
 }
 

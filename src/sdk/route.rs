@@ -44,7 +44,13 @@ pub fn request(
         let target = members.get("data_target").cloned().or_else(|| home.data_target().map(Value::from));
         data.extend(target.map(|target| ("data_target".to_owned(), target)));
     }
-    let own = members.iter().filter(|(name, _)| !matches!(name.as_str(), "service_name" | "data_target"));
+    // Some calls of the open API name their service inside (API 10).
+    let is_ours = |name: &str| {
+        matches!(name, "service_name" | "data_target")
+            && !(link == Platform::Union
+                && interface.is_some_and(|interface| interface.fields.iter().any(|field| field.path == name)))
+    };
+    let own = members.iter().filter(|(name, _)| !is_ours(name));
     data.extend(own.map(|(name, value)| (name.clone(), value.clone())));
     let wire_name = interface
         .filter(|_| link == Platform::Bolink && kind != RequestKind::Answer)
@@ -130,8 +136,6 @@ fn missing(platform: Platform, interface: Option<&'static Interface>) -> Error {
                 "{what} goes to the smart screen itself, and how a screen is spoken to is in no document; nothing was sent"
             ),
         ),
-        Platform::Union | Platform::Etcp => {
-            Error::new(Code::Unsupported, format!("{what}: this version has no link to {}", platform.name()))
-        }
+        Platform::Union | Platform::Etcp => super::platforms::missing(platform, &what),
     }
 }

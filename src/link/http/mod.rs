@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use ureq::http::header::{self, HeaderValue};
 use ureq::http::{Method, Request, Uri, request};
-use ureq::{Agent, RequestExt};
+use ureq::{Agent, AsSendBody, RequestExt};
 
 const USER_AGENT: &str = concat!("parklink/", env!("CARGO_PKG_VERSION"));
 
@@ -150,6 +150,21 @@ impl Client {
     /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
     /// server may have taken it; with every other error it has not.
     pub fn post(&self, target: &Target, body: &str, deadline: Instant) -> Result<Response> {
+        self.ask(target, Some(body), deadline)
+    }
+
+    /// The same with GET: `query` follows the address, and is never logged.
+    pub fn get(&self, target: &Target, query: &str, deadline: Instant) -> Result<Response> {
+        let mut target = target.clone();
+        let address = format!("{}?{query}", target.parts.uri);
+        let wrong = |error| Error::new(Code::Internal, format!("a query that is no part of a URL: {error}"));
+        target.parts.uri = address.parse().map_err(wrong)?;
+        target.parts.method = Method::GET;
+        target.parts.headers.remove(header::CONTENT_TYPE);
+        self.ask(&target, None, deadline)
+    }
+
+    fn ask(&self, target: &Target, body: Option<&str>, deadline: Instant) -> Result<Response> {
         let started = Instant::now();
         let mut tries = 0;
         let outcome = loop {
@@ -160,24 +175,34 @@ impl Client {
             }
         };
         if self.log.is_on(Level::Debug) {
-            let (uri, took) = (target.uri(), started.elapsed().as_millis());
+            let (method, uri, took) = (&target.parts.method, target.uri(), started.elapsed().as_millis());
+            let (host, path) = (uri.host().unwrap_or_default(), uri.path());
             match &outcome {
-                Ok(response) => self.log.debug(format_args!("POST {uri}: HTTP {} in {took} ms", response.status)),
-                Err(error) => self.log.debug(format_args!("POST {uri}: {error} after {took} ms")),
+                Ok(response) => {
+                    self.log.debug(format_args!("{method} {host}{path}: HTTP {} in {took} ms", response.status));
+                }
+                Err(error) => self.log.debug(format_args!("{method} {host}{path}: {error} after {took} ms")),
             }
         }
         outcome
     }
 
-    fn exchange(&self, target: &Target, body: &str, deadline: Instant) -> std::result::Result<Response, ureq::Error> {
+    fn exchange(
+        &self,
+        target: &Target,
+        body: Option<&str>,
+        deadline: Instant,
+    ) -> std::result::Result<Response, ureq::Error> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let late = Error::new(Code::Offline, "no time was left to send it");
             return Err(ureq::Error::Other(Box::new(late)));
         }
-        let request = Request::from_parts(target.parts.clone(), body);
-        let request = request.with_agent(&self.agent).configure().timeout_global(Some(left)).build();
-        let mut response = request.run()?;
+        let parts = target.parts.clone();
+        let mut response = match body {
+            Some(body) => self.run(Request::from_parts(parts, body), left)?,
+            None => self.run(Request::from_parts(parts, ()), left)?,
+        };
         let retry_after = response.headers().get(header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let length = response.body().content_length().unwrap_or(0);
@@ -188,6 +213,14 @@ impl Client {
             return Err(ureq::Error::BodyExceedsLimit(LONGEST_ANSWER as u64));
         }
         Ok(Response { status: response.status().as_u16(), body: answer, retry_after })
+    }
+
+    fn run(
+        &self,
+        request: Request<impl AsSendBody>,
+        left: Duration,
+    ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        request.with_agent(&self.agent).configure().timeout_global(Some(left)).build().run()
     }
 
     fn explain(&self, target: &Target, error: ureq::Error, started: Instant) -> Error {

@@ -12,7 +12,7 @@ use self::job::{Job, Owed, UnderWay};
 use super::guard::Guard;
 use super::line::Signed;
 use super::rate::Rate;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::link::Members;
 use crate::link::backoff::Backoff;
 use crate::log::Log;
@@ -145,6 +145,14 @@ impl State {
         let reason = self.last_error.as_ref().map_or("not connected yet", |error| error.message.as_str());
         let code = if self.phase == Phase::Refused { Code::LoginRefused } else { Code::Offline };
         Error::new(code, format!("the link to the cloud is down: {reason}"))
+    }
+
+    /// The token, for what goes another way than the line.
+    pub fn token(&self) -> Result<String> {
+        if self.phase == Phase::Closed {
+            return Err(closed());
+        }
+        self.token.clone().ok_or_else(|| self.offline())
     }
 
     /// A connection stands; the login goes first.

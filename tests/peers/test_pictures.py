@@ -1,0 +1,106 @@
+"""Pictures (SDK 2.12): by HTTP beside the line, with the line's token; against a recorder, and against the sandbox."""
+import base64
+import http.server
+import json
+import os
+import threading
+import unittest
+
+import parklink
+from cloud_server import CloudServer
+from library_case import LibraryCase
+from sandbox_process import Sandbox
+
+
+def picture(order_id, content="aGVsbG8="):
+    return {"service_name": "upload_carpic", "data_target": "cloud", "picture_source": "order", "order_id": order_id,
+            "create_time": 1490875218, "content": content, "car_number": "京A12345", "pic_type": "jpg", "park_order_type": "in",
+            "upload_type": "http"}
+
+
+class Recorder(object):
+    """Answers every POST with the next of `answers`; keeps path, type and body."""
+
+    def __init__(self, *answers):
+        outer, self.taken, self.answers = self, [], list(answers)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.taken.append((self.path, self.headers["Content-Type"], body))
+                answer = outer.answers.pop(0).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = "http://127.0.0.1:%d/carpicsup.do?action=receivepic" % self.server.server_address[1]
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Pictures(LibraryCase):
+    def opened(self, cloud, url):
+        return self.open(self.config(cloud, cloud_addr="127.0.0.1", http={"proxy": ""}, **({"cloud": {"picture_url": url}} if url else {})))
+
+    def test_a_picture_goes_by_http_with_the_token_of_the_line(self):
+        recorder = Recorder('{"state":1,"errmsg":"上传成功！"}', '{"state":0,"errmsg":"图片已上传过，不可再传！"}',
+                            '{"state":0,"errmsg":"图片上传失败，缺少图片数据！"}', "")
+        self.addCleanup(recorder.stop)
+        with CloudServer() as cloud:
+            lot = self.opened(cloud, recorder.url)
+            lot.upload(self.log_record())
+            self.assertEqual(lot.upload(picture("A1"))["errmsg"], "上传成功！")
+            path, kind, body = recorder.taken[0]
+            sent = json.loads(body.decode("utf-8"))
+            self.assertEqual(path, "/carpicsup.do?action=receivepic")
+            self.assertTrue(kind.startswith("application/json"))
+            self.assertEqual(sent["service_name"], "upload_carpic")
+            self.assertIn(sent["token"], cloud.tokens)
+            self.assertEqual(sent["data"]["order_id"], "A1")
+            # Sent twice it is there all the same.
+            self.assertEqual(lot.try_upload(picture("A1"))[0], parklink.OK)
+            self.assertEqual(lot.try_upload(picture("A2"))[0], parklink.REFUSED)
+            # No answer at all: the token was not known.
+            self.assertEqual(lot.try_upload(picture("A3"))[0], parklink.OFFLINE)
+            self.assertEqual([r for r in cloud.received if b"upload_carpic" in r.raw], [])
+
+    def test_what_cannot_be_sent_is_told_before(self):
+        with CloudServer() as cloud:
+            lot = self.opened(cloud, None)
+            code, _ = lot.try_upload(picture("A1"))
+            self.assertEqual(code, parklink.UNSUPPORTED)
+            self.assertIn("cloud.picture_url", lot.last_error)
+        recorder = Recorder()
+        self.addCleanup(recorder.stop)
+        with CloudServer() as cloud:
+            lot = self.opened(cloud, recorder.url)
+            code, _ = lot.try_upload(picture("A1", "A" * 201101))
+            self.assertEqual(code, parklink.TOO_LARGE)
+            self.assertIn("201100", lot.last_error)
+            self.assertEqual(recorder.taken, [])
+
+
+@unittest.skipUnless(os.environ.get("PARKLINK_SANDBOX"), "PARKLINK_SANDBOX is not set")
+class PicturesAtTheSandbox(LibraryCase):
+    def test_the_sandbox_takes_it(self):
+        sandbox = Sandbox()
+        self.addCleanup(sandbox.stop)
+        url = sandbox.bolink + "/carpicsup.do?action=receivepic"
+        config = self.config(int(str(sandbox.cloud).rsplit(":", 1)[-1]), http={"proxy": ""}, cloud={"picture_url": url})
+        lot = self.open(config)
+        lot.in_park(self.order())
+        content = base64.b64encode(os.urandom(100000)).decode()
+        self.assertEqual(lot.upload(picture("A1", content))["state"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
