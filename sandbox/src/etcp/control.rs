@@ -4,6 +4,7 @@ use super::stays::Stay;
 use super::users::plate;
 use super::{TokenLife, time};
 use crate::app::App;
+use crate::clock;
 use crate::control::{Refusal, bad, members, need, reply};
 use crate::json::{self, Members};
 use crate::pushes::{self, Reading};
@@ -89,7 +90,7 @@ fn enter(world: &mut World, request: &Members) -> Result<Value, Refusal> {
     let mut stay = Stay::begin(plate, park.number, park.name.clone(), entered, park.tariff);
     let text = |name: &str| json::filled(request, name);
     stay.lease = text("fixParkingId").map(|space| (space, text("remainingDays").unwrap_or_default()));
-    let message = notice(world, &stay);
+    let message = notice(&stay);
     let (id, plate) = (stay.id.clone(), stay.plate.clone());
     world.etcp.stays.push(stay);
     let pushed = push(world, &plate, message);
@@ -105,7 +106,7 @@ fn exit(world: &mut World, request: &Members) -> Result<Value, Refusal> {
     stay.leave(now);
     let (id, fee, entered) = (stay.id.clone(), stay.fee(now), stay.entered);
     let Some(stay) = world.etcp.stays.get(at) else { return Err(bad("plateNumber: gone")) };
-    let mut message = notice(world, stay);
+    let mut message = notice(stay);
     message.insert("exitTime".into(), time::shown(now).into());
     message.insert("stayedTime".into(), (now - entered).into());
     message.insert("receivableFee".into(), fee.into());
@@ -114,7 +115,7 @@ fn exit(world: &mut World, request: &Members) -> Result<Value, Refusal> {
 }
 
 /// What both pushes have.
-fn notice(world: &World, stay: &Stay) -> Members {
+fn notice(stay: &Stay) -> Members {
     let (space, days) = stay.lease.clone().unwrap_or_default();
     json::object([
         ("synId", stay.id.to_lowercase().into()),
@@ -123,7 +124,8 @@ fn notice(world: &World, stay: &Stay) -> Members {
         ("parkId", stay.park.into()),
         ("entranceTime", time::shown(stay.entered).into()),
         ("userType", if stay.lease.is_some() { "76" } else { "77" }.into()),
-        ("pushTime", time::shown(world.etcp.now()).into()),
+        // The real time, however far ETCP's clock was put ahead: receivers look at how fresh a push is.
+        ("pushTime", time::shown(clock::seconds()).into()),
         ("fixParkingId", space.into()),
         ("remainingDays", days.into()),
     ])
