@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::control::{Parameters, Refusal, ask, bad, link_of, lot_of, members, need, patience, reply};
-use crate::faults::Platform;
-use crate::driver::{self, Quote, Scan};
 use crate::downlinks;
+use crate::driver::{self, Quote, Scan};
+use crate::faults::Platform;
 use crate::json::{self, Members};
 use crate::union;
 use crate::world::World;

@@ -4,8 +4,8 @@ use crate::app::App;
 use crate::faults::Platform::Bolink as Here;
 use crate::http::{faults_after, faults_before};
 use crate::json::{self, Members};
-use crate::world::{After, World};
 use crate::signed::{self, Parts};
+use crate::world::{After, World};
 use crate::{clock, later, log, pictures};
 use axum::Router;
 use axum::body::Bytes;
@@ -165,11 +165,7 @@ fn handle(world: &mut World, service: &str, wrapper: &Parts) -> (Members, Vec<Af
 
 type Answer = (Members, Vec<After>);
 
-fn checked(
-    world: &mut World,
-    service: &str,
-    wrapper: &Parts,
-) -> Result<Answer, &'static str> {
+fn checked(world: &mut World, service: &str, wrapper: &Parts) -> Result<Answer, &'static str> {
     if service.is_empty() {
         return Err("未识别到service_name标记");
     }

@@ -106,7 +106,11 @@ pub fn need(request: &Members, name: &str) -> Result<String, Refusal> {
 }
 
 async fn help() -> Response {
-    let pages: Members = PAGES.iter().chain(&etcp::control::PAGES).map(|(page, does)| ((*page).to_owned(), Value::from(*does))).collect();
+    let pages: Members = PAGES
+        .iter()
+        .chain(&etcp::control::PAGES)
+        .map(|(page, does)| ((*page).to_owned(), Value::from(*does)))
+        .collect();
     let kinds: Members = KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), Value::from(*does))).collect();
     let mut value = json!({"program": "parklink-sandbox", "version": env!("CARGO_PKG_VERSION"), "pages": pages});
     value["faults"] = Value::Object(kinds);

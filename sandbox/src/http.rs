@@ -65,7 +65,8 @@ pub async fn faults_after(app: &App, platform: Platform, service: &str, text: St
         let mut world = app.world();
         let faults = &mut world.faults;
         let delay = faults.hit(platform, "delay_ms", service);
-        let broken_off = faults.hit(platform, "drop", service).is_some() || faults.hit(platform, "close", service).is_some();
+        let broken_off =
+            faults.hit(platform, "drop", service).is_some() || faults.hit(platform, "close", service).is_some();
         (delay, broken_off, faults.hit(platform, "garbage", service).is_some())
     };
     if let Some(delay) = delay {

@@ -18,7 +18,10 @@ use std::sync::Arc;
 
 /// What `GET /` says.
 pub const PAGES: [(&str, &str); 5] = [
-    ("POST /etcp/enter", "{plateNumber, park_id?, minutes_ago?, fixParkingId?, remainingDays?}: a car comes; pushed (9.1)"),
+    (
+        "POST /etcp/enter",
+        "{plateNumber, park_id?, minutes_ago?, fixParkingId?, remainingDays?}: a car comes; pushed (9.1)",
+    ),
     ("POST /etcp/exit", "{plateNumber}: it leaves, what is open is paid in cash; pushed (9.2)"),
     ("POST /etcp/bind", "{mobilePhone, plateNumber, plateColor?}: a plate is bound through another merchant"),
     ("POST /etcp/park", "{park_id, name?, lat?, lon?, city?, total?, taken?, electronic?, third_party?, unit_fen?, …}"),

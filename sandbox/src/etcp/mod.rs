@@ -203,12 +203,7 @@ async fn call(
     faults_after(&app, Here, &name, text).await
 }
 
-fn handle(
-    world: &mut World,
-    interface: &Interface,
-    run: Run,
-    form: &HashMap<String, String>,
-) -> String {
+fn handle(world: &mut World, interface: &Interface, run: Run, form: &HashMap<String, String>) -> String {
     let name = interface.service.unwrap_or_default();
     world.counts.add(Here, format!("requests.{name}"));
     let done = checked(world, interface, form).and_then(|(data, phone)| {
@@ -252,7 +247,8 @@ fn checked(
     let problems = validate(interface, &data, Side::Request);
     let is_missing = |rule: &Rule| matches!(rule, Rule::Required(_) | Rule::NotBlank);
     // A text of blanks is no text.
-    let blank = interface.fields.iter().any(|field| field.required.always() && json::filled(&data, field.path).is_none());
+    let blank =
+        interface.fields.iter().any(|field| field.required.always() && json::filled(&data, field.path).is_none());
     if blank || problems.iter().any(|problem| is_missing(&problem.rule)) {
         return Err(20102);
     }

@@ -90,7 +90,8 @@ pub fn passes(call: &mut Call) -> Done {
     let is_ordinary = call.text("vip_type") == "1";
     let whole = |name: &str| call.whole(name).unwrap_or(1).max(1);
     let (page, size) = (whole("pageNum"), whole("pageSize"));
-    let day = |member: &Value, name: &str| json::value_text(&member[name]).and_then(|at| at.parse().ok()).map(time::day);
+    let day =
+        |member: &Value, name: &str| json::value_text(&member[name]).and_then(|at| at.parse().ok()).map(time::day);
     let members = call.world.table(&lot, "upload_month_member");
     let all: Vec<Value> = members
         .values()

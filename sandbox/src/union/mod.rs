@@ -173,8 +173,8 @@ async fn call(State(app): State<Arc<App>>, Path(path): Path<String>, body: Bytes
     let service = data["service_name"].as_str();
     let found = CALLS.iter().find_map(|(id, words, run)| {
         let interface = catalogue::by_id(id)?;
-        let is_it = interface.wire_name == Some(&path)
-            && (interface.service == service || !path.ends_with("/uploadData"));
+        let is_it =
+            interface.wire_name == Some(&path) && (interface.service == service || !path.ends_with("/uploadData"));
         is_it.then_some((interface, *words, *run))
     });
     let Some((interface, words, run)) = found else {
@@ -309,7 +309,11 @@ fn checked<'a>(
 }
 
 /// The plate of a car without one, for charging platforms: the browser is who it is.
-async fn licence(State(app): State<Arc<App>>, Query(query): Query<HashMap<String, String>>, head: HeaderMap) -> Response {
+async fn licence(
+    State(app): State<Arc<App>>,
+    Query(query): Query<HashMap<String, String>>,
+    head: HeaderMap,
+) -> Response {
     if let Some(response) = faults_before(&app, Here, "getlicence").await {
         return response;
     }

@@ -138,7 +138,8 @@ fn conclude(world: &mut World, serial: &str, paid: bool, delay: Duration) -> Res
     }
     if paid && kind == Kind::Escaped {
         let number = json::text(&data, "order_id");
-        for order in world.orders.iter_mut().filter(|order| order.lot == lot && Some(order.text("order_id")) == number) {
+        for order in world.orders.iter_mut().filter(|order| order.lot == lot && Some(order.text("order_id")) == number)
+        {
             order.data.insert("pay_type".into(), "scancode".into());
         }
     }
@@ -236,9 +237,8 @@ pub fn move_packet(world: &mut World, serial: &str, state: i64) -> Result<(), St
 
 /// The owner of an escaped order pays it in a mini program.
 pub fn repair(world: &mut World, lot: &str, number: &str) -> Result<Result<u64, String>, String> {
-    let ours = |order: &&mut Order| {
-        order.lot == lot && order.text("order_id") == number && order.text("pay_type") == "escape"
-    };
+    let ours =
+        |order: &&mut Order| order.lot == lot && order.text("order_id") == number && order.text("pay_type") == "escape";
     let order = world.orders.iter_mut().find(ours).ok_or("there is no such escaped order")?;
     order.data.insert("pay_type".into(), "repair".into());
     let data = order.data.clone();

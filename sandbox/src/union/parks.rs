@@ -2,8 +2,8 @@
 
 use super::{Call, Done};
 use crate::app::App;
-use crate::faults::Platform::Union as Here;
 use crate::digest::md5;
+use crate::faults::Platform::Union as Here;
 use crate::http::answer;
 use crate::json;
 use crate::lots::Lot;

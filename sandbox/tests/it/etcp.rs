@@ -44,9 +44,8 @@ fn a_code_logs_in_once() {
     let asked = etcp(&sandbox, "uservalidatecode", &json!({"mobilePhone": PHONE}));
     assert_eq!(asked, json!({"code": 0, "message": "ok"}));
     let number = sandbox.state()["etcp"]["users"][PHONE]["code"].clone();
-    let login = |number: &Value| {
-        etcp(&sandbox, "userlogin", &json!({"mobilePhone": PHONE, "code": number, "appId": "ETCP"}))
-    };
+    let login =
+        |number: &Value| etcp(&sandbox, "userlogin", &json!({"mobilePhone": PHONE, "code": number, "appId": "ETCP"}));
     assert_eq!(code(&login(&json!("none"))), 20203);
     let answer = login(&number);
     assert_eq!((code(&answer), answer["message"].as_str()), (0, Some("ok")));
@@ -191,6 +190,7 @@ fn methods_versions_and_addresses() {
     assert_eq!(status("GET", "/merchant/open/1.0.0/openapi/nothing"), "404");
     // A JSON body is no form: the merchant is not found.
     let body = "{\"merchant_no\":\"9827c6b5c6d94485b912b6e90c92a7ae\"}";
-    let (_, answer) = crate::client::http("POST", &format!("{}/merchant/open/1.0.0/openapi/bindcar", sandbox.etcp), body);
+    let (_, answer) =
+        crate::client::http("POST", &format!("{}/merchant/open/1.0.0/openapi/bindcar", sandbox.etcp), body);
     assert_eq!(code(&answer), 5);
 }

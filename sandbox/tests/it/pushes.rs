@@ -18,9 +18,21 @@ fn documented() -> Vec<(Value, bool)> {
     let money = json!({"state": 1, "order_id": "325101", "trade_no": "201704012000121122232", "pay_type": "sweepcode",
         "pay_time": 1_490_876_000, "car_number": "京GH0093", "arrive_money": 1.25, "fee": 1.25, "account_type": 1});
     vec![
-        of("query_price", json!({"car_number": "京HP00G6", "order_id": "10000", "pay_scene": 0, "query_order_no": "2184-263"}), false),
-        of("notice_car_owner", json!({"union_id": 200_208, "order_id": "1089922", "car_number": "苏K55098", "is_union_user": 1, "rand": "0.9"}), false),
-        of("prepay_order", json!({"car_number": "京GH0093", "prepay": 6.5, "order_id": "9009", "trade_no": "2017"}), true),
+        of(
+            "query_price",
+            json!({"car_number": "京HP00G6", "order_id": "10000", "pay_scene": 0, "query_order_no": "2184-263"}),
+            false,
+        ),
+        of(
+            "notice_car_owner",
+            json!({"union_id": 200_208, "order_id": "1089922", "car_number": "苏K55098", "is_union_user": 1, "rand": "0.9"}),
+            false,
+        ),
+        of(
+            "prepay_order",
+            json!({"car_number": "京GH0093", "prepay": 6.5, "order_id": "9009", "trade_no": "2017"}),
+            true,
+        ),
         of("get_inpark_image", json!({"comid": "21782", "orderid": "AC_1345454", "type": "in"}), false),
         of("outpark", money.clone(), true),
         of("refund", json!({"state": 1, "trade_no": "125", "refund_money": 0.01, "arrive_moeny": 0}), true),
@@ -81,7 +93,9 @@ fn payment_messages_go_out_eleven_times_and_questions_once() {
         for _ in 1..wanted {
             assert_eq!(nobody.next().body, body, "{message}");
         }
-        let last = |state: &Value| state["pushes"]["list"].as_array().and_then(|list| list.last().cloned()).unwrap_or_default();
+        let last = |state: &Value| {
+            state["pushes"]["list"].as_array().and_then(|list| list.last().cloned()).unwrap_or_default()
+        };
         let state = sandbox.until("given up", |state| last(state)["over"] == true);
         assert_eq!(last(&state)["attempts"].as_array().map(Vec::len), Some(wanted), "{message}");
     }
@@ -112,9 +126,8 @@ fn what_counts_as_an_answer() {
     assert_eq!(push["attempts"].as_array().map(Vec::len), Some(count));
     vendor.silent();
     // Those that are sent until confirmed go on after a no.
-    let stubborn = Vendor::start(|at, _| {
-        Some((200, json!({"state": i64::from(at > 1), "trade_no": "2017"}).to_string()))
-    });
+    let stubborn =
+        Vendor::start(|at, _| Some((200, json!({"state": i64::from(at > 1), "trade_no": "2017"}).to_string())));
     sandbox.control("/push-url", &json!({"union": stubborn.url}));
     let message = json!({"service_name": "plat_unified_order", "park_id": "21782", "trade_no": "2017", "state": 1});
     sandbox.control("/downlink", &json!({"link": "union", "message": message}));
@@ -138,7 +151,9 @@ fn a_driver_of_a_vendors_lot() {
     let vendor = Vendor::start(|_, got| {
         let data = got.json()["data"].clone();
         let mut reply = json!({"state": 1, "price": "6.0", "duration": 60});
-        for name in ["service_name", "trade_no", "order_id", "query_order_no", "prepay", "car_number", "timetemp", "park_id"] {
+        for name in
+            ["service_name", "trade_no", "order_id", "query_order_no", "prepay", "car_number", "timetemp", "park_id"]
+        {
             reply[name] = data[name].clone();
         }
         Some((200, reply.to_string()))
@@ -158,14 +173,19 @@ fn a_driver_of_a_vendors_lot() {
     let out = sandbox.control("/driver/exit-pay", &json!({"link": "union", "order_id": "A1", "amount": "1.0"}));
     assert_eq!((&out["paid"], &out["answer"]["state"]), (&json!(true), &json!(1)));
     let result = vendor.next().json()["data"].clone();
-    assert_eq!((&result["service_name"], &result["pay_type"], &result["park_id"]), (&json!("outpark"), &json!("scancode"), &json!("21782")));
+    assert_eq!(
+        (&result["service_name"], &result["pay_type"], &result["park_id"]),
+        (&json!("outpark"), &json!("scancode"), &json!("21782"))
+    );
     let set = json!({"nolience_config": {"is_verify": 1}, "park_id": "21782"});
     inside(&sandbox, "/unionapi/newpark/setUp", set);
     let came = sandbox.control("/driver/enter", &json!({"link": "union", "phone": "18888888888", "channel_id": "A1"}));
     assert_eq!(came["answer"]["state"], 1);
     let asked = vendor.next().json()["data"].clone();
-    assert_eq!((&asked["service_name"], &asked["mobile_number"], &asked["union_id"]),
-        (&json!("nolicence_in_park"), &json!("18888888888"), &json!(200_208)));
+    assert_eq!(
+        (&asked["service_name"], &asked["mobile_number"], &asked["union_id"]),
+        (&json!("nolicence_in_park"), &json!("18888888888"), &json!(200_208))
+    );
     assert!(asked["timetemp"].as_i64().is_some_and(|at| (at - now()).abs() < 60));
 }
 

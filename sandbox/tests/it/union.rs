@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 const ORDERS: &str = "/unionapi/neworder";
 
 pub fn entry(sandbox: &Sandbox, number: &str, plate: &str) -> Value {
-    let data = json!({"park_id": "21782", "order_id": number, "car_number": plate, "in_time": now() - 3600, "empty_plot": 20});
+    let data =
+        json!({"park_id": "21782", "order_id": number, "car_number": plate, "in_time": now() - 3600, "empty_plot": 20});
     inside(sandbox, &format!("{ORDERS}/addorder"), data)
 }
 
@@ -52,7 +53,9 @@ fn the_sign_covers_the_exact_text() {
         r#"{ "park_id" : "21782",  "union_id":"200208", "service_name":"parking_business_count", "x":1.0 }"#,
         r#"{"service_name":"parking_business_count","union_id":200208,"park_id":"\u00321782","n":null}"#,
     ] {
-        let send = |sign: String| raw(&sandbox, "/unionapi/neworder/uploadData", &format!("{{\"sign\":\"{sign}\",\"data\":{data}}}"));
+        let send = |sign: String| {
+            raw(&sandbox, "/unionapi/neworder/uploadData", &format!("{{\"sign\":\"{sign}\",\"data\":{data}}}"))
+        };
         assert_eq!(send(keyed(data, UKEY))["data"]["parking_business_count"], 0, "{data}");
         assert_eq!(send(keyed(data, "wrong"))["errmsg"], "签名错误", "{data}");
     }
@@ -104,7 +107,8 @@ fn a_lot_is_published_approved_changed_and_disabled() {
     assert_eq!(add("0.2")["errmsg"], "车场已存在");
     let update = |data: Value| inside(&sandbox, "/unionapi/newpark/updatepark", data);
     // As printed: without total_plot.
-    let free = |rand: &str| json!({"park_id": "10001", "type": 1, "empty_plot": 32, "rand": rand, "price_desc": "2元每小时"});
+    let free =
+        |rand: &str| json!({"park_id": "10001", "type": 1, "empty_plot": 32, "rand": rand, "price_desc": "2元每小时"});
     assert_eq!(update(free("0.3"))["errmsg"], "车场未审核");
     sandbox.control("/approve", &json!({"park_id": "10001"}));
     assert_eq!(update(free("0.3")), json!({"state": 1, "errmsg": "修改车场成功", "park_id": "10001"}));
@@ -120,12 +124,16 @@ fn codes_settings_and_onboarding() {
     let sandbox = Sandbox::start();
     let code = |data: Value| inside(&sandbox, "/unionapi/getqrcodecloud", data);
     let lane = code(json!({"type": 2, "channel_id": "A1", "park_id": "21782", "create": 1, "change": 1}));
-    assert_eq!((&lane["errmsg"], &lane["type"], &lane["channel_id"]), (&json!("getCodeUrl success"), &json!(2), &json!("A1")));
+    assert_eq!(
+        (&lane["errmsg"], &lane["type"], &lane["channel_id"]),
+        (&json!("getCodeUrl success"), &json!(2), &json!("A1"))
+    );
     assert!(lane["code_url"].as_str().is_some_and(|url| url.starts_with("http")));
     let bare = code(json!({"type": 3, "park_id": "21782"}));
     assert!(bare["errmsg"].as_str().is_some_and(|text| text.contains("channel_id")), "{bare}");
     assert_eq!(code(json!({"type": 4, "park_id": "21782"}))["state"], 0);
-    let set = inside(&sandbox, "/unionapi/newpark/setUp", json!({"nolience_config": {"is_verify": 1}, "park_id": "21782"}));
+    let set =
+        inside(&sandbox, "/unionapi/newpark/setUp", json!({"nolience_config": {"is_verify": 1}, "park_id": "21782"}));
     assert_eq!(set, json!({"state": 1, "errmsg": "设置成功"}));
     assert_eq!(beside(&sandbox, "/unionapi/lsbind", json!({"park_id": "21782"}))["errmsg"], "合同未签约");
     // The printed example spells percent otherwise.
@@ -133,7 +141,10 @@ fn codes_settings_and_onboarding() {
     assert!(beside(&sandbox, "/unionapi/lsaccountsplit", split)["contract_url"].is_string());
     let much = json!({"park_id": "21782", "account_no": "1324564", "account_name": "测试商户", "percent": 31});
     assert_eq!(beside(&sandbox, "/unionapi/lsaccountsplit", much)["state"], 0);
-    assert_eq!(beside(&sandbox, "/unionapi/lsbind", json!({"park_id": "21782"})), json!({"state": 1, "errmsg": "成功"}));
+    assert_eq!(
+        beside(&sandbox, "/unionapi/lsbind", json!({"park_id": "21782"})),
+        json!({"state": 1, "errmsg": "成功"})
+    );
     let base = json!({"merchant_type": 1, "merchant_shortname": "测试停车场", "merchant_name": "测试停车场",
         "license_address": "硅谷亮城2号楼", "regprov_id": 110_000, "regcity_id": 110_100, "regarea_id": 110_101});
     let data = json!({"park_id": "21782", "incom_type": 2, "base_info": base});
@@ -155,7 +166,8 @@ fn the_browsers_pages() {
     assert_eq!(page("0F1A106C865E84863EC862DD93FE1157")["errmsg"], "签名错误");
     let path = "/unionapi/getlicence?redirectUrl=https%3A%2F%2Fbaidu.com%3Fa%3D100%26b%3D200";
     let ask = |agent: &str| {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\nConnection: close\r\n\r\n");
         let answer = exchange(host, &request);
         assert!(answer.starts_with("HTTP/1.1 302"), "{answer}");
         answer.lines().find_map(|line| line.strip_prefix("location: ").map(str::to_owned)).expect("a location")
@@ -211,7 +223,10 @@ fn the_citys_calls() {
     assert_eq!(city("parking_business_list", json!({}))["data"]["ext_order_id_list"], json!(["A1"]));
     let detail = city("parking_business_list", json!({"detail_type": "2"}));
     let row = &detail["data"]["order_detail_list"][0];
-    assert_eq!((&row["order_id"], &row["license_color"], &row["park_order_type"]), (&json!("A1"), &json!("0"), &json!("11")));
+    assert_eq!(
+        (&row["order_id"], &row["license_color"], &row["park_order_type"]),
+        (&json!("A1"), &json!("0"), &json!("11"))
+    );
     assert_eq!(row["in_time"].as_str().map(str::len), Some(19));
     let correct = |kind: &str| {
         city("correct_business", json!({"car_number": "京HP00G7", "order_id": "A1", "type": kind, "total": 1.01}))
@@ -224,10 +239,14 @@ fn the_citys_calls() {
     sandbox.control("/city", &json!({"car_number": "京HP00G6", "reason": 2}));
     assert_eq!((&check("京HP00G6")["status"], &check("京HP00G6")["reason"]), (&json!("0"), &json!("2")));
     assert_eq!(city("get_screen_str", json!({"type": "3"}))["screen_str"], "一路顺风");
-    sandbox.control("/pass", &json!({"car_number": "京A47829", "begin_time": 1_600_000_000, "end_time": 1_700_000_000}));
+    sandbox
+        .control("/pass", &json!({"car_number": "京A47829", "begin_time": 1_600_000_000, "end_time": 1_700_000_000}));
     let passes = city("get_vip_vehicle_list", json!({"vip_type": "1", "pageNum": "1", "pageSize": "20"}));
     assert_eq!((&passes["totalCount"], &passes["totalPages"], &passes["pageNum"]), (&json!(1), &json!(1), &json!(1)));
-    assert_eq!((&passes["list"][0]["plateNo"], &passes["list"][0]["vipStartDateStr"]), (&json!("京A47829"), &json!("2020-09-13")));
+    assert_eq!(
+        (&passes["list"][0]["plateNo"], &passes["list"][0]["vipStartDateStr"]),
+        (&json!("京A47829"), &json!("2020-09-13"))
+    );
 }
 
 #[test]
@@ -235,7 +254,9 @@ fn a_person_is_recorded() {
     let sandbox = Sandbox::start();
     let data = "{\"community_name\":\"陈前区域\",\"pass_type\":\"in\"}";
     let sign = keyed(data, UKEY);
-    let send = |beside: &str| raw(&sandbox, "/yitong/facekey/personRecord", &format!("{{{beside}\"sign\":\"{sign}\",\"data\":{data}}}"));
+    let send = |beside: &str| {
+        raw(&sandbox, "/yitong/facekey/personRecord", &format!("{{{beside}\"sign\":\"{sign}\",\"data\":{data}}}"))
+    };
     let answer = send("\"platform_name\":\"shanghai\",\"union_id\":\"200208\",\"timestamp\":\"1645690842\",");
     assert_eq!(answer, json!({"code": 1, "data": "{\"state\":1,\"message\":\"上报成功\"}", "message": "成功"}));
     assert_eq!(send("\"union_id\":\"200208\",\"timestamp\":\"1645690842\",")["code"], 0);
@@ -245,7 +266,10 @@ fn a_person_is_recorded() {
 fn faults_hit_the_open_api_too() {
     let sandbox = Sandbox::start();
     let fault = |kind: &str, value: i64| {
-        sandbox.control("/faults", &json!({"platform": "union", "kind": kind, "value": value, "count": 1, "service": "addorder"}));
+        sandbox.control(
+            "/faults",
+            &json!({"platform": "union", "kind": kind, "value": value, "count": 1, "service": "addorder"}),
+        );
     };
     fault("code", 1);
     assert_eq!(entry(&sandbox, "A1", "京A1")["errmsg"], "sandbox fault");

@@ -26,12 +26,19 @@ fn etc_is_paid_with_each_provider_by_its_rules() {
     entry(&sandbox, "E1", "川AK6F63");
     let paid = etc(&sandbox, "E1", ant.clone());
     assert_eq!((&paid["state"], &paid["errmsg"], &paid["pay_type"]), (&json!(1), &json!("etc扣费成功"), &json!("etc")));
-    assert_eq!((&paid["total"].to_string(), &paid["order_id"], &paid["account_type"]), (&"0.01".to_owned(), &json!("E1"), &json!(1)));
+    assert_eq!(
+        (&paid["total"].to_string(), &paid["order_id"], &paid["account_type"]),
+        (&"0.01".to_owned(), &json!("E1"), &json!(1))
+    );
     for name in ["trade_no", "car_number", "out_channel_id", "pay_time", "arrive_money", "fee"] {
         assert!(!paid[name].is_null(), "{name}");
     }
     assert_eq!(etc(&sandbox, "E1", ant.clone())["errmsg"], "订单已支付");
-    let count = inside(&sandbox, "/unionapi/neworder/uploadData", json!({"park_id": "21782", "service_name": "parking_business_count"}));
+    let count = inside(
+        &sandbox,
+        "/unionapi/neworder/uploadData",
+        json!({"park_id": "21782", "service_name": "parking_business_count"}),
+    );
     assert_eq!(count["data"]["parking_business_count"], 0);
     for (number, pay_type) in [("E2", "cj"), ("E3", "jyyh"), ("E4", "ystx")] {
         assert_eq!(etc(&sandbox, number, json!({"pay_type": pay_type}))["state"], 1, "{pay_type}");
@@ -78,7 +85,10 @@ fn etc_is_refused_or_pending() {
         assert_eq!((&waits["state"], &waits["order_id"]), (&json!(2), &json!(number)));
         let push = vendor.next().json()["data"].clone();
         assert_eq!((&push["service_name"], &push["state"]), (&json!("outpark"), &json!(state)));
-        assert_eq!((&push["order_id"], &push["pay_type"], &push["park_id"]), (&json!(number), &json!("etc"), &json!("21782")));
+        assert_eq!(
+            (&push["order_id"], &push["pay_type"], &push["park_id"]),
+            (&json!(number), &json!("etc"), &json!("21782"))
+        );
     }
     // Only the cloud box may leave it open; the others answer at once.
     etc_answers(&sandbox, json!({"answer": "pending", "result": "refused"}));
@@ -153,7 +163,10 @@ fn ordered_payments_are_told_where_the_order_says() {
     let push = vendor.next().json();
     assert_eq!(push["union_id"], 200_208);
     let data = &push["data"];
-    assert_eq!((&data["service_name"], &data["out_trade_no"], &data["state"]), (&json!("monthcard_pay"), &json!(serial), &json!(1)));
+    assert_eq!(
+        (&data["service_name"], &data["out_trade_no"], &data["state"]),
+        (&json!("monthcard_pay"), &json!(serial), &json!(1))
+    );
     assert_eq!(data["attach"], "{\"order_id\":\"abc123\"}");
     assert_eq!(crate::client::http("GET", &page, "").0, 404);
 
@@ -171,7 +184,11 @@ fn ordered_payments_are_told_where_the_order_says() {
     // The gun needs the payer's code.
     let gun = json!({"title": "支付停车费", "park_id": "21782", "amount": "0.01", "order_id": "G1", "car_number": "京A12355",
         "in_time": 1_571_904_740, "trade_no": "20170921336435143", "pay_type": 2, "time_temp": "1484369702556"});
-    assert!(beside(&sandbox, "/unionapi/bolinkparkpay", gun)["errmsg"].as_str().is_some_and(|text| text.contains("auth_code")));
+    assert!(
+        beside(&sandbox, "/unionapi/bolinkparkpay", gun)["errmsg"]
+            .as_str()
+            .is_some_and(|text| text.contains("auth_code"))
+    );
 }
 
 #[test]
@@ -191,7 +208,10 @@ fn escaped_orders_are_paid() {
     assert_eq!(pay("404", "贵A88888")["errmsg"], "逃单不存在");
     assert_eq!(pay("X1", "贵A88888")["state"], 2);
     let data = vendor.next().json()["data"].clone();
-    assert_eq!((&data["service_name"], &data["trade_no"]), (&json!("plat_escape_order"), &json!("1230912903121625210125957")));
+    assert_eq!(
+        (&data["service_name"], &data["trade_no"]),
+        (&json!("plat_escape_order"), &json!("1230912903121625210125957"))
+    );
     let query = |plate: &str| {
         let data = json!({"park_id": "21782", "car_number": plate, "time_temp": now()});
         beside(&sandbox, "/unionapi/neworder/queryescape", data)["escapeOrder"].as_array().map(Vec::len)
@@ -199,7 +219,10 @@ fn escaped_orders_are_paid() {
     assert_eq!((query("贵A88888"), query("贵A88889")), (Some(0), Some(1)));
     sandbox.control("/driver/repair", &json!({"order_id": "X2"}));
     let data = vendor.next().json()["data"].clone();
-    assert_eq!((&data["service_name"], &data["pay_type"], &data["order_id"]), (&json!("repair"), &json!("repair"), &json!("X2")));
+    assert_eq!(
+        (&data["service_name"], &data["pay_type"], &data["order_id"]),
+        (&json!("repair"), &json!("repair"), &json!("X2"))
+    );
     assert_eq!(query("贵A88889"), Some(0));
 }
 
@@ -212,7 +235,9 @@ fn red_packets_move_on() {
         let data = json!({"park_id": "21782", "amount": amount, "timestemp": 1_617_937_469, "trade_no": serial, "notify_url": vendor.url});
         inside(&sandbox, "/unionapi/getWxRedPacketUrlNew", data)
     };
-    for (amount, serial) in [("0.99", "1230912903121617937469786"), ("100.00", "1230912903121617937469786"), ("1.01", "short")] {
+    for (amount, serial) in
+        [("0.99", "1230912903121617937469786"), ("100.00", "1230912903121617937469786"), ("1.01", "short")]
+    {
         assert_eq!(packet(amount, serial)["state"], 0, "{amount} {serial}");
     }
     let made = packet("1.01", "1230912903121617937469786");
@@ -222,7 +247,10 @@ fn red_packets_move_on() {
     sandbox.control("/driver/packet", &json!({"trade_no": serial, "state": 2}));
     let mut states = [vendor.next(), vendor.next()].map(|push| {
         let data = push.json()["data"].clone();
-        assert_eq!((&data["service_name"], data["recharge_money"].to_string()), (&json!("recharge"), "1.01".to_owned()));
+        assert_eq!(
+            (&data["service_name"], data["recharge_money"].to_string()),
+            (&json!("recharge"), "1.01".to_owned())
+        );
         data["state"].as_i64().expect("a state")
     });
     states.sort_unstable();
@@ -244,11 +272,16 @@ fn invoices() {
     };
     assert_eq!(open(Some(&vendor.url))["code"], 0);
     assert_eq!(open(None)["code"], 1);
-    let status = || inside(&sandbox, "/unionapi/queryOpenInvoiceStatus", json!({"type": 2, "invoice_order_no": "1658997742125"}));
+    let status = || {
+        inside(&sandbox, "/unionapi/queryOpenInvoiceStatus", json!({"type": 2, "invoice_order_no": "1658997742125"}))
+    };
     let first = status();
     assert_eq!((&first["code"], &first["data"]["status"]), (&json!(0), &json!(1)));
     let push = vendor.next().json();
-    assert_eq!((&push["invoice_order_no"], &push["status"], &push["sign"]), (&json!("1658997742125"), &json!(5), &Value::Null));
+    assert_eq!(
+        (&push["invoice_order_no"], &push["status"], &push["sign"]),
+        (&json!("1658997742125"), &json!(5), &Value::Null)
+    );
     assert_eq!(status()["data"]["status"], 5);
     assert_eq!(inside(&sandbox, "/unionapi/queryOpenInvoiceStatus", json!({"invoice_order_no": "404"}))["code"], 1);
     let bare = json!({"type": 2, "money": 1.23, "buyer_name": "测试开票", "invoice_order_no": "2"});

@@ -168,7 +168,18 @@ impl Vendor {
             let push = got.json();
             let data = if push["data"].is_object() { &push["data"] } else { &push };
             let mut reply = json!({"state": 1, "code": 0, "message": "ok"});
-            for name in ["service_name", "trade_no", "order_id", "query_order_no", "prepay", "car_number", "timetemp", "channel_id", "operate", "liftrod_id"] {
+            for name in [
+                "service_name",
+                "trade_no",
+                "order_id",
+                "query_order_no",
+                "prepay",
+                "car_number",
+                "timetemp",
+                "channel_id",
+                "operate",
+                "liftrod_id",
+            ] {
                 if let Some(value) = data.get(name) {
                     reply[name] = value.clone();
                 }
