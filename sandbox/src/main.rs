@@ -22,6 +22,7 @@ mod lots;
 mod pictures;
 mod push_sender;
 mod pushes;
+mod settings;
 mod signed;
 mod stays;
 mod union;
