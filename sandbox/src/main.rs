@@ -3,6 +3,7 @@
 mod acts;
 mod app;
 mod args;
+mod beijing;
 mod bolink;
 mod clock;
 mod cloud;

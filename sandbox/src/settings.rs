@@ -6,7 +6,7 @@ use crate::driver::{Electronic, EtcAnswer};
 use crate::faults::Platform;
 use crate::json::{self, Members};
 use crate::world::World;
-use crate::{clock, downlinks, lots};
+use crate::{clock, downlinks, lots, pushes, union};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -61,14 +61,22 @@ fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, 
             let fen = json::fen(&need(request, "balance")?).ok_or_else(|| bad("balance: no amount in yuan"))?;
             let autopay = json::whole(request, "autopay").map_err(|_| bad("autopay: 0 or 1"))?.unwrap_or(1) != 0;
             let changed = world.drivers.set_balance(&plate, fen, autopay);
-            // Pushed where the car is inside.
+            // Told where the car is inside.
             let inside = world.orders.iter().filter(|order| order.open && order.text("car_number") == plate);
-            let mut lots: Vec<String> = inside.map(|order| order.lot.clone()).collect();
-            lots.dedup();
+            let mut stays: Vec<(String, bool, String)> = inside
+                .map(|order| (order.lot.clone(), order.platform == Platform::Union, order.text("order_id")))
+                .collect();
+            stays.dedup_by(|(lot, _, _), (before, _, _)| lot == before);
             let mut pushed = 0;
-            for lot in lots.into_iter().filter(|_| changed) {
-                let message = world.drivers.balance_push(&plate);
-                pushed += u64::from(downlinks::send(world, &lot, Some(Platform::Bolink), None, message).is_ok());
+            for (lot, is_union, number) in stays.into_iter().filter(|_| changed) {
+                let sent = if is_union {
+                    let message = union::senseless(world, &lot, &number, &plate);
+                    pushes::union(world, &lot, message, None, std::time::Duration::ZERO)
+                } else {
+                    let message = world.drivers.balance_push(&plate);
+                    downlinks::send(world, &lot, Some(Platform::Bolink), None, message)
+                };
+                pushed += u64::from(sent.is_ok());
             }
             return Ok(json!({"changed": changed, "pushed": pushed}));
         }

@@ -1,14 +1,14 @@
 //! Control of ETCP: cars come and go, clocks run ahead, settings change.
 
+use super::TokenLife;
 use super::stays::Stay;
 use super::users::plate;
-use super::{TokenLife, time};
 use crate::app::App;
-use crate::clock;
 use crate::control::{Refusal, bad, members, need, reply};
 use crate::json::{self, Members};
 use crate::pushes::{self, Reading};
 use crate::world::World;
+use crate::{beijing, clock};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -77,7 +77,7 @@ fn settings(world: &mut World, request: &Members) -> Result<Value, Refusal> {
             *into = text;
         }
     }
-    Ok(json!({"now": time::shown(world.etcp.now())}))
+    Ok(json!({"now": beijing::shown(world.etcp.now())}))
 }
 
 fn enter(world: &mut World, request: &Members) -> Result<Value, Refusal> {
@@ -110,7 +110,7 @@ fn exit(world: &mut World, request: &Members) -> Result<Value, Refusal> {
     let (id, fee, entered) = (stay.id.clone(), stay.fee(now), stay.entered);
     let Some(stay) = world.etcp.stays.get(at) else { return Err(bad("plateNumber: gone")) };
     let mut message = notice(stay);
-    message.insert("exitTime".into(), time::shown(now).into());
+    message.insert("exitTime".into(), beijing::shown(now).into());
     message.insert("stayedTime".into(), (now - entered).into());
     message.insert("receivableFee".into(), fee.into());
     let pushed = push(world, &plate, message);
@@ -125,10 +125,10 @@ fn notice(stay: &Stay) -> Members {
         ("plateNumber", stay.plate.clone().into()),
         ("parkName", stay.park_name.clone().into()),
         ("parkId", stay.park.into()),
-        ("entranceTime", time::shown(stay.entered).into()),
+        ("entranceTime", beijing::shown(stay.entered).into()),
         ("userType", if stay.lease.is_some() { "76" } else { "77" }.into()),
         // The real time, however far ETCP's clock was put ahead: receivers look at how fresh a push is.
-        ("pushTime", time::shown(clock::seconds()).into()),
+        ("pushTime", beijing::shown(clock::seconds()).into()),
         ("fixParkingId", space.into()),
         ("remainingDays", days.into()),
     ])

@@ -3,7 +3,6 @@
 pub mod control;
 mod parks;
 mod stays;
-pub mod time;
 mod users;
 
 use crate::app::App;
@@ -12,7 +11,7 @@ use crate::faults::Platform::Etcp as Here;
 use crate::http::{answer, faults_after, faults_before};
 use crate::json::{self, Members};
 use crate::world::World;
-use crate::{clock, log};
+use crate::{beijing, clock, log};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
@@ -95,7 +94,7 @@ impl Etcp {
 
     /// Adds what is not a count.
     pub fn show(&self, into: &mut Value) {
-        into["now"] = time::shown(self.now()).into();
+        into["now"] = beijing::shown(self.now()).into();
         into["token_life"] = format!("{:?}", self.token_life).to_lowercase().into();
         into["users"] = self.users.iter().map(|(phone, user)| (phone.clone(), user.shown())).collect();
         into["tokens"] = self.tokens.len().into();
@@ -235,7 +234,7 @@ fn checked(
     if given("time_stamp").is_empty() {
         return Err(20102);
     }
-    let at = time::read_stamp(given("time_stamp")).ok_or(6)?;
+    let at = beijing::read_stamp(given("time_stamp")).ok_or(6)?;
     if (clock::seconds() - at).abs() > world.etcp.window.unwrap_or(WINDOW) {
         return Err(3);
     }

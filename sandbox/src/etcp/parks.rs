@@ -1,7 +1,8 @@
 //! Parks around a point, and how full they are (ETCP 8.9, 8.10). Positions are Baidu's.
 
 use super::stays::{Stay, Tariff};
-use super::{Call, Done, time};
+use super::{Call, Done};
+use crate::beijing;
 use crate::json::{self, Members};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -213,5 +214,5 @@ pub fn status(call: &mut Call) -> Done {
     let now = call.etcp.now();
     let park = call.etcp.parks.0.iter().find(|park| park.id() == id).ok_or(20100)?;
     let status = park.status(&call.etcp.stays);
-    Ok(json!({"data": {"totalSpace": park.total.to_string(), "time": time::shown(now), "status": status}}))
+    Ok(json!({"data": {"totalSpace": park.total.to_string(), "time": beijing::shown(now), "status": status}}))
 }

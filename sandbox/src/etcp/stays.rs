@@ -1,6 +1,7 @@
 //! Stays and their fees (ETCP 8.6 to 8.8).
 
-use super::{Call, Done, Etcp, time};
+use super::{Call, Done, Etcp};
+use crate::beijing;
 use crate::clock;
 use crate::json;
 use base64::Engine;
@@ -110,7 +111,7 @@ impl Stay {
     pub fn shown(&self, now: i64) -> Value {
         json!({
             "orderId": self.id, "plateNumber": self.plate, "parkId": self.park,
-            "entranceTime": time::shown(self.entered), "exitTime": self.left.map(time::shown),
+            "entranceTime": beijing::shown(self.entered), "exitTime": self.left.map(beijing::shown),
             "fee": json::yuan(self.fee(now)),
             "remaining": json::yuan(if self.left.is_some() { 0 } else { self.remaining(now) }),
             "cash": json::yuan(self.cash),
@@ -141,8 +142,8 @@ pub fn history(call: &mut Call) -> Done {
     stays.sort_by_key(|stay| std::cmp::Reverse(stay.entered));
     let shown = |stay: &&Stay| {
         json!({
-            "parkingName": stay.park_name, "entranceTime": time::shown(stay.entered),
-            "exitTime": time::shown(stay.left.unwrap_or(now)), "parkingFee": decimal(stay.fee(now)),
+            "parkingName": stay.park_name, "entranceTime": beijing::shown(stay.entered),
+            "exitTime": beijing::shown(stay.left.unwrap_or(now)), "parkingFee": decimal(stay.fee(now)),
             "actual": decimal(stay.cash), "parkingId": stay.park.to_string(), "orderId": stay.id,
             "carNumber": stay.plate,
         })
@@ -164,7 +165,7 @@ pub fn fee(call: &mut Call) -> Done {
     let (fee, remaining) = (stay.fee(now), stay.remaining(now));
     stay.quotes.push(Quote { verification: verification.clone(), fen: remaining, at: now });
     Ok(json!({"data": [{
-        "carNumber": masked(&plate), "entranceTime": time::shown(stay.entered), "exitTime": time::shown(now),
+        "carNumber": masked(&plate), "entranceTime": beijing::shown(stay.entered), "exitTime": beijing::shown(now),
         "orderId": stay.id, "parkingFee": json::number(&short(fee)), "parkingId": stay.park,
         "parkingName": stay.park_name, "remainingFee": json::number(&short(remaining)),
         "verificationInfo": verification,
@@ -192,7 +193,7 @@ pub fn paid(call: &mut Call) -> Done {
     let Etcp { stays, external, .. } = &mut *call.etcp;
     let (number, order) = (text(call.data, "externalOrderId"), text(call.data, "orderId"));
     let fen = amount(&text(call.data, "payment")).ok_or(6)?;
-    time::read(&text(call.data, "payTime")).ok_or(6)?;
+    beijing::read(&text(call.data, "payTime")).ok_or(6)?;
     if external.contains_key(&number) {
         return Err(8);
     }

@@ -1,7 +1,7 @@
 //! Users: codes, logins, plates (ETCP 8.1 to 8.5).
 
-use super::{Call, Done, Etcp, TokenLife, time};
-use crate::{clock, json};
+use super::{Call, Done, Etcp, TokenLife};
+use crate::{beijing, clock, json};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ impl User {
             .iter()
             .map(|(plate, ours)| json!({"plate": plate.text, "color": plate.colour, "ours": ours}))
             .collect();
-        json!({"code": self.code, "code_sent": self.code_sent.map(time::shown), "plates": plates})
+        json!({"code": self.code, "code_sent": self.code_sent.map(beijing::shown), "plates": plates})
     }
 }
 

@@ -1,7 +1,7 @@
 //! The city's calls (API 10) and the smart community's (API 8).
 
 use super::{Call, Done};
-use crate::etcp::time;
+use crate::beijing;
 use crate::faults::Platform::Union as Here;
 use crate::json;
 use crate::world::Order;
@@ -52,7 +52,7 @@ pub fn list(call: &mut Call) -> Done {
         let at = json::whole(&order.data, "in_time").ok().flatten().unwrap_or(0);
         let colour = json::filled(&order.data, "license_color").unwrap_or_else(|| "0".into());
         let kind = if order.text("car_cost_type") == "2" { "12" } else { "11" };
-        json!({"order_id": order.text("order_id"), "in_time": time::shown(at), "car_number": order.text("car_number"),
+        json!({"order_id": order.text("order_id"), "in_time": beijing::shown(at), "car_number": order.text("car_number"),
             "license_color": colour, "park_order_type": kind})
     };
     let rows: Vec<Value> = inside(call).map(shown).collect();
@@ -91,7 +91,7 @@ pub fn passes(call: &mut Call) -> Done {
     let whole = |name: &str| call.whole(name).unwrap_or(1).max(1);
     let (page, size) = (whole("pageNum"), whole("pageSize"));
     let day =
-        |member: &Value, name: &str| json::value_text(&member[name]).and_then(|at| at.parse().ok()).map(time::day);
+        |member: &Value, name: &str| json::value_text(&member[name]).and_then(|at| at.parse().ok()).map(beijing::day);
     let members = call.world.table(&lot, "upload_month_member");
     let all: Vec<Value> = members
         .values()

@@ -3,7 +3,7 @@
 use super::orders::tell;
 use super::{Call, Done};
 use crate::json::{self, Members};
-use crate::{clock, etcp};
+use crate::{beijing, clock};
 use serde_json::{Value, json};
 
 /// Being issued, and issued.
@@ -76,7 +76,7 @@ pub fn open(call: &mut Call) -> Done {
     let takes_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     call.world.union.invoices.insert(number.clone(), Invoice { money, asked_ms: clock::millis(), takes_ms });
     if to.is_some() {
-        let now = etcp::time::shown(clock::seconds());
+        let now = beijing::shown(clock::seconds());
         let message: Members = json::object([
             ("invoice_order_no", number.clone().into()),
             ("notify_time", now.clone().into()),

@@ -9,7 +9,7 @@ mod orders;
 mod parks;
 
 pub use money::{move_packet, repair, settle};
-pub use orders::at;
+pub use orders::{at, senseless};
 
 use crate::app::App;
 use crate::faults::Platform::Union as Here;

@@ -6,7 +6,7 @@ use crate::driver::{self, Electronic};
 use crate::json::{self, Members};
 use crate::pushes;
 use crate::world::{Order, World};
-use crate::{clock, etcp};
+use crate::{beijing, clock};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -330,7 +330,7 @@ pub fn payment_state(call: &mut Call) -> Done {
 
 /// One automatic withdrawal a day, of what was paid on it.
 pub fn withdrawals(call: &mut Call) -> Done {
-    let day = |name: &str| etcp::time::read_day(&call.text(name)).ok_or_else(|| format!("{name}格式错误"));
+    let day = |name: &str| beijing::read_day(&call.text(name)).ok_or_else(|| format!("{name}格式错误"));
     let (first, last) = (day("start_time")?, day("end_time")?);
     if last < first || last - first > SPAN {
         return Err("查询时间不能超过一个月".into());
@@ -339,7 +339,7 @@ pub fn withdrawals(call: &mut Call) -> Done {
     for payment in &call.world.drivers.payments {
         let at = json::whole(payment, "pay_time").ok().flatten().unwrap_or(0);
         if json::text(payment, "park_id").as_deref() == Some(&call.lot) && (first..last + 86400).contains(&at) {
-            *days.entry(etcp::time::day(at)).or_default() += json::member_fen(payment, "arrive_money");
+            *days.entry(beijing::day(at)).or_default() += json::member_fen(payment, "arrive_money");
         }
     }
     let row = |(day, fen): (&String, &i64)| {

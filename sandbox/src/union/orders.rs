@@ -7,7 +7,7 @@ use crate::faults::Platform::Union as Here;
 use crate::json::{self, Members};
 use crate::pushes;
 use crate::world::{Order, World};
-use crate::{clock, log};
+use crate::{beijing, clock, log};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -27,10 +27,11 @@ pub fn tell(world: &mut World, lot: &str, message: Members, to: Option<String>, 
 }
 
 /// Whether a plate's exits can be debited, as API 5.2 tells it.
-pub fn senseless(world: &World, lot: &str, union_id: &str, order: &str, plate: &str) -> Members {
+pub fn senseless(world: &World, lot: &str, order: &str, plate: &str) -> Members {
+    let union_id = world.lot(lot).map(|lot| json::number(&lot.union_id)).unwrap_or_default();
     let autopay = world.drivers.balance_push(plate).get("autopay") == Some(&1.into());
     json::object([
-        ("union_id", json::number(union_id)),
+        ("union_id", union_id),
         ("park_id", lot.into()),
         ("order_id", order.into()),
         ("service_name", "notice_car_owner".into()),
@@ -50,7 +51,7 @@ pub fn enter(call: &mut Call) -> Done {
     let request = Request { lot: &lot, local_id: "", service: "addorder", data: call.data };
     note_entry(call.world, Here, &request);
     call.world.counts.accepted(Here, &lot, "addorder", &number);
-    let message = senseless(call.world, &lot, &call.union_id, &number, &plate);
+    let message = senseless(call.world, &lot, &number, &plate);
     tell(call.world, &lot, message, None, Duration::ZERO);
     let escaped = unpaid(call.world, &plate);
     let escaped = if escaped.is_empty() { Value::Null } else { Value::Array(escaped) };
@@ -141,7 +142,7 @@ pub fn past(call: &mut Call) -> Done {
     if call.lot.is_empty() && wanted.iter().all(|(_, wanted)| wanted.is_empty()) {
         return Err("park_id,order_id,car_number至少传一个".into());
     }
-    let begin = call.whole("start_time").unwrap_or_else(|| clock::yesterday() + 86400);
+    let begin = call.whole("start_time").unwrap_or_else(|| beijing::midnight(clock::seconds()));
     let end = call.whole("end_time").unwrap_or_else(clock::seconds);
     if end < begin || end - begin > SPAN {
         return Err("查询时间不能超过一个月".into());

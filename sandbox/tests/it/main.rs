@@ -13,6 +13,7 @@ mod faults;
 mod frames;
 mod guard;
 mod login;
+mod printed;
 mod program;
 mod pushes;
 mod services;

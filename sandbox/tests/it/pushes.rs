@@ -163,6 +163,9 @@ fn a_driver_of_a_vendors_lot() {
     entry(&sandbox, "A1", "京A00001");
     let told = vendor.next().json()["data"].clone();
     assert_eq!((&told["service_name"], &told["is_union_user"]), (&json!("notice_car_owner"), &json!(1)));
+    // And again when it changes while the car is inside.
+    sandbox.control("/balance", &json!({"car_number": "京A00001", "balance": "50", "autopay": 0}));
+    assert_eq!(vendor.next().json()["data"]["is_union_user"], 0);
     let scan = sandbox.control("/driver/scan", &json!({"link": "union", "car_number": "京A00001"}));
     assert_eq!((&scan["answer"]["price"], &scan["answer"]["order_id"]), (&json!("6.0"), &json!("A1")));
     let number = vendor.next().json()["data"]["query_order_no"].clone();

@@ -36,7 +36,7 @@ fn the_documents_vector_with_its_own_vendor() {
     assert_eq!((&answer["state"], &answer["park_id"]), (&json!(1), &json!("1001")));
     assert!(answer["username"].is_number());
     // Every flipped byte of data is refused: no answer says success.
-    for at in (0..data.len()).step_by(7) {
+    for at in 0..data.len() {
         let mut bytes = data.as_bytes().to_vec();
         bytes[at] ^= 1;
         let Ok(data) = String::from_utf8(bytes) else { continue };

@@ -22,6 +22,11 @@ pub fn day(at: i64) -> String {
     local(at).format("%Y-%m-%d").to_string()
 }
 
+/// When the day of this time began.
+pub fn midnight(at: i64) -> i64 {
+    at - (at + AHEAD).rem_euclid(86400)
+}
+
 /// Reads yyyy-MM-dd HH:mm:ss.
 pub fn read(text: &str) -> Option<i64> {
     NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok().map(seconds)
