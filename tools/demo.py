@@ -11,6 +11,7 @@ import signal
 import sys
 
 import examples
+import outage
 import sandboxed
 
 DAYS = [
@@ -50,6 +51,9 @@ def main():
         print("-- %s: %s" % (name, what), flush=True)
         more, fine = day(sys.argv[1], name)
         steps, good = steps + more, good + fine
+    print("-- outage: the network is cut, the program killed, and every record arrives", flush=True)
+    more, fine = outage.chapter(sys.argv[1])
+    steps, good = steps + more, good + fine
     print("demo: %d steps, %d ok" % (steps, good))
     return 0 if steps and steps == good else 1
 

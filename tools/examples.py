@@ -19,6 +19,7 @@ WORDS = {
     "merchant_day": lambda sandbox: [sandbox.ready],
     "minimal": lambda sandbox: [sandbox.config()],
     "poll": lambda sandbox: [sandbox.config(), "3"],
+    "outage": lambda sandbox: [sandbox.config(store={"dir": sandbox.scratch}), "1", "5"],
 }
 # Seconds after which an example is stuck.
 STUCK = 240

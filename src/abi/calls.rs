@@ -340,7 +340,7 @@ unsafe fn ask(
 /// A refusal gives both: what the platform said, and the code.
 fn finish(outcome: Outcome, entry: &Entry, reply: &Out<*mut c_char>) -> Result<()> {
     if let (true, Some(members)) = (reply.is_wanted(), outcome.reply) {
-        reply.give(&serde_json::Value::Object(members).to_string(), entry.encoding);
+        reply.give(&serde_json::to_string(&members).unwrap_or_default(), entry.encoding);
     }
     outcome.error.map_or(Ok(()), Err)
 }

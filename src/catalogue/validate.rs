@@ -99,9 +99,11 @@ struct Check<'a> {
 impl Check<'_> {
     /// Goes down to the objects that should hold the field. A container that is missing is its own field's problem.
     fn walk(&mut self, holder: &Members, path: &str, at: String) {
-        let Some((head, rest)) = path.split_once('.') else {
+        // Nearly all stand at the top: the quickest look tells.
+        let Some(dot) = path.bytes().position(|byte| byte == b'.') else {
             return self.member(holder, path, at);
         };
+        let (head, rest) = (&path[..dot], &path[dot + 1..]);
         match head.strip_suffix("[]") {
             None => {
                 if let Some(Value::Object(inner)) = holder.get(head) {
@@ -121,7 +123,7 @@ impl Check<'_> {
     fn member(&mut self, holder: &Members, name: &str, at: String) {
         let field = self.field;
         let value = holder.get(name);
-        let blank = value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
+        let blank = value.and_then(Value::as_str).is_some_and(|text| text.chars().all(char::is_whitespace));
         // A number that is blank is not there; a text that is blank is a text.
         if is_absent(value) || (blank && field.kind == Kind::Number) {
             if let Some(rule) = self.required(holder) {

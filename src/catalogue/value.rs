@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(Cow::Borrowed(text)),
-        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Number(number) => Some(Cow::Borrowed(number.as_str())),
         _ => None,
     }
 }

@@ -361,6 +361,20 @@ pub const OPTIONS: &[Spec] = &[
     ),
     option("outbox.retry_longest_ms", Number(10, 86_400_000), "60000", "Longest such pause."),
     option(
+        "files.dir",
+        Text(4096),
+        "",
+        "Folder whose files `upload_file` (SDK 2.32) may send, subfolders included. Left out: it sends none.",
+    ),
+    option(
+        "files.hosts",
+        Text(2048),
+        "\"s.bolink.club,beta.bolink.club\"",
+        "Hosts that it may send them to, separated by commas: the address is part \
+        of the platform's request and not to be trusted blindly.",
+    ),
+    option("files.max_bytes", Number(1, 1_073_741_824), "16777216", "The largest file it sends."),
+    option(
         "http.proxy",
         Text(2048),
         "",

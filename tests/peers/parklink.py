@@ -111,7 +111,7 @@ class Parklink(object):
         out = ctypes.c_void_p()
         code = getattr(library(), "parklink_" + name)(self.handle, *(arguments + (ctypes.byref(out),)))
         self.last_error = (library().parklink_last_error() or b"").decode("utf-8", "replace") if code else ""
-        text = _taken(out)
+        self.last_text = text = _taken(out)  # for tests that look at digits
         return code, None if text is None else json.loads(text)
 
     def _raised(self, result):

@@ -133,6 +133,11 @@ impl State {
         }
     }
 
+    /// Nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_none()
+    }
+
     fn enter(&mut self, phase: Phase) {
         if self.phase != phase && self.phase != Phase::Closed {
             self.phase = phase;
