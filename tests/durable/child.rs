@@ -19,7 +19,10 @@ pub fn command(mode: &str, folder: &Path) -> Command {
     command.args(["child::child", "--exact", "--nocapture", "--test-threads=1"]);
     command.env("RIG_CHILD", mode).env("RIG_STORE", folder.join("store")).env("RIG_ACKS", folder.join("acks"));
     command.env("RIG_FOLDER", folder.join("store"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::env::var("RIG_LOUD").map_or_else(|_| Stdio::null(), |_| Stdio::inherit()));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::env::var("RIG_LOUD").map_or_else(|_| Stdio::null(), |_| Stdio::inherit()));
     command
 }
 

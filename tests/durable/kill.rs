@@ -113,12 +113,18 @@ fn nothing_is_lost_and_nothing_charged_twice_by_kills() {
     let cloud = sandbox.state("cloud");
     let records = &cloud["cloud"]["records"]["21782"]["in_park"];
     let accepted = |order: &str| records[order]["accepted"].as_u64().unwrap_or(0);
-    let taken = platform.with(|desk| tally(desk.taken().into_iter().filter(|taken| taken.0 == "inpark").map(|taken| taken.1)));
+    let taken =
+        platform.with(|desk| tally(desk.taken().into_iter().filter(|taken| taken.0 == "inpark").map(|taken| taken.1)));
     let lost_cloud = acknowledged.iter().filter(|order| accepted(order) == 0).count();
     let lost_bolink = acknowledged.iter().filter(|order| !taken.contains_key(**order)).count();
-    let twice_cloud = records.as_object().unwrap().values().filter(|record| record["accepted"].as_u64() > Some(1)).count();
-    let again_cloud: u64 =
-        records.as_object().unwrap().values().map(|record| record["received"].as_u64().unwrap_or(0).saturating_sub(1)).sum();
+    let twice_cloud =
+        records.as_object().unwrap().values().filter(|record| record["accepted"].as_u64() > Some(1)).count();
+    let again_cloud: u64 = records
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|record| record["received"].as_u64().unwrap_or(0).saturating_sub(1))
+        .sum();
     let twice_bolink: usize = taken.values().map(|count| count - 1).sum();
     let calls = lines.iter().filter(|line| line[0] == "C");
     let unmarked = tally(calls.clone().filter(|line| line[2] == "false").map(|line| line[1].clone()));
