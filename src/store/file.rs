@@ -242,6 +242,10 @@ fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
     // SQLite deletes the journal of an empty file.
     let is_empty = fs::metadata(damaged).map_or(true, |file| file.len() == 0);
     let old = Connection::open_with_flags(damaged, OpenFlags::SQLITE_OPEN_READ_WRITE).ok().filter(|_| !is_empty);
+    if let Some(old) = &old {
+        // Else a file that is shorter than it says is not read at all.
+        let _ = old.execute_batch("PRAGMA writable_schema=ON");
+    }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let number = |sql: &str| old.as_ref()?.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
     if let Some(old) = &old {

@@ -74,6 +74,8 @@ fn child() {
         "full" => crate::troubles::full_disk(&folder),
         #[cfg(target_os = "linux")]
         "clock" => crate::troubles::clock(&folder),
+        #[cfg(target_os = "linux")]
+        "backlog" => crate::order::backlog(&folder),
         other => panic!("{other}"),
     };
     // No clean-up of the harness between this and the end.
