@@ -109,13 +109,15 @@ impl Sdk {
             Err(error) => error,
         };
         match &self.outbox {
-            Some(outbox) if keeps && is_undelivered(error.code) => match outbox.submit(vec![late(way, members, &error)]) {
-                Ok(ticket) => queued(ticket, &error.message),
-                Err(failure) => Outcome::from(Error::new(
-                    failure.code,
-                    format!("{}; and it could not be stored: {}", error.message, failure.message),
-                )),
-            },
+            Some(outbox) if keeps && is_undelivered(error.code) => {
+                match outbox.submit(vec![late(way, members, &error)]) {
+                    Ok(ticket) => queued(ticket, &error.message),
+                    Err(failure) => Outcome::from(Error::new(
+                        failure.code,
+                        format!("{}; and it could not be stored: {}", error.message, failure.message),
+                    )),
+                }
+            }
             _ => Outcome::from(error),
         }
     }

@@ -245,7 +245,8 @@ impl Store {
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
         let ticket = ticket.map(u64::cast_signed);
         let work = move |connection: &Connection| {
-            let sql = "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
+            let sql =
+                "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
             let rows = three(connection, sql, ticket)?;
             for (id, platform, bytes) in &rows {
                 let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)

@@ -19,7 +19,10 @@ pub fn command(mode: &str, folder: &Path) -> Command {
     command.args(["child::child", "--exact", "--nocapture", "--test-threads=1"]);
     command.env("RIG_CHILD", mode).env("RIG_STORE", folder.join("store")).env("RIG_ACKS", folder.join("acks"));
     command.env("RIG_FOLDER", folder.join("store"));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::env::var("RIG_LOUD").map_or_else(|_| Stdio::null(), |_| Stdio::inherit()));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::env::var("RIG_LOUD").map_or_else(|_| Stdio::null(), |_| Stdio::inherit()));
     command
 }
 
@@ -125,6 +128,10 @@ fn lot(folder: &Path, more: &Value, is_busy: bool) -> bool {
                     let ticket = lot.submit(&entry(&order).to_string()).unwrap();
                     acks.line(&format!("A {order} {ticket}"));
                     thread::sleep(Duration::from_millis(25));
+                    // The cloud takes nine a second.
+                    while lot.status()["outbox"]["total"]["records"].as_i64() > Some(80) {
+                        thread::sleep(Duration::from_millis(25));
+                    }
                 }
             });
         }

@@ -20,7 +20,7 @@ fn start(folder: &Folder, platform: &Platform) -> Lot {
 fn end(lot: &Lot) {
     let sdk = lot.get().unwrap();
     sdk.on_downlink(None).unwrap();
-    sdk.close(Duration::from_secs(5)).unwrap();
+    sdk.close(Duration::from_millis(500)).unwrap();
 }
 
 fn yes() -> Value {
@@ -67,9 +67,7 @@ fn a_repeat_gets_the_same_answer_and_no_second_call() {
     let calls = listen(&lot, Some(yes()));
     platform.send(&prepay("T1"));
     platform.until("an answer", |desk| desk.uploads.len() == 1);
-    until("the answer is known to be there", || {
-        number(&folder.store(), "SELECT delivered FROM event") == 1
-    });
+    until("the answer is known to be there", || number(&folder.store(), "SELECT delivered FROM event") == 1);
     platform.send(&prepay("T1"));
     platform.until("the same answer", |desk| desk.uploads.len() == 2);
     // Another payment of the same order is another one.

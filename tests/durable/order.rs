@@ -177,7 +177,11 @@ pub fn backlog(folder: &Path) -> bool {
         kept / 1024
     );
     let path = std::env::var("RIG_ACKS").unwrap();
-    std::fs::write(path, format!("{} {} {}\n{line}", opened.as_millis(), first.map_or(99_999, |at| at.as_millis()), waiting)).unwrap();
+    std::fs::write(
+        path,
+        format!("{} {} {}\n{line}", opened.as_millis(), first.map_or(99_999, |at| at.as_millis()), waiting),
+    )
+    .unwrap();
     std::process::exit(0);
 }
 

@@ -209,7 +209,10 @@ fn a_refusal_is_a_dead_letter_at_once() {
     let letters = sdk.dead(0, 10).unwrap();
     assert_eq!(letters.as_array().unwrap().len(), 1);
     assert_eq!((&letters[0]["ticket"], &letters[0]["code"]), (&json!(ticket), &json!("refused")));
-    assert_eq!((&letters[0]["data"]["order_id"], &letters[0]["reply"]["errmsg"]), (&json!("BAD"), &json!("车场不存在")));
+    assert_eq!(
+        (&letters[0]["data"]["order_id"], &letters[0]["reply"]["errmsg"]),
+        (&json!("BAD"), &json!("车场不存在"))
+    );
     assert_eq!(sdk.status()["outbox"]["total"]["dead"], 1);
     // Export, retry, delete.
     let file = folder.0.join("dead.jsonl");
@@ -230,7 +233,8 @@ fn a_refusal_is_a_dead_letter_at_once() {
 #[test]
 fn server_errors_are_passed_by_and_retry_after_is_kept() {
     let (folder, platform) = (Folder::new(), Platform::start());
-    let mut answers = vec![Act::Status(429, Some(1)), Act::Status(502, None), Act::Status(500, None), Act::Status(408, None)];
+    let mut answers =
+        vec![Act::Status(429, Some(1)), Act::Status(502, None), Act::Status(500, None), Act::Status(408, None)];
     platform.judge(move |_| answers.pop().unwrap_or(Act::Yes));
     let sdk = open(&folder.0, platform.port, json!({"outbox": {"lanes": 1}}));
     sdk.submit(&entry("A1").to_string()).unwrap();
@@ -325,10 +329,17 @@ fn a_dead_token_costs_a_login_and_no_record() {
 fn the_outbox_has_an_end_and_logs_make_room() {
     let (folder, platform) = (Folder::new(), Platform::start());
     platform.down(true);
-    let sdk = open(&folder.0, platform.port, json!({"cloud_addr": "127.0.0.1", "cport": 1, "ckey": "k",
-        "store": {"max_records": 10}}));
-    let log = |at: usize| json!({"service_name": "park_log", "data_target": "cloud", "log_id": at.to_string(),
-        "content": "x", "operate_time": 1, "user_id": "1"}).to_string();
+    let sdk = open(
+        &folder.0,
+        platform.port,
+        json!({"cloud_addr": "127.0.0.1", "cport": 1, "ckey": "k",
+        "store": {"max_records": 10}}),
+    );
+    let log = |at: usize| {
+        json!({"service_name": "park_log", "data_target": "cloud", "log_id": at.to_string(),
+        "content": "x", "operate_time": 1, "user_id": "1"})
+        .to_string()
+    };
     for at in 0..4 {
         sdk.submit(&log(at)).unwrap();
     }

@@ -174,7 +174,9 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
         std::fs::create_dir_all(folder.0.join("store")).unwrap();
         let records = 200 + 200 * (round % 4);
         let mut lot = command("alone", &folder.0);
-        lot.env("LD_PRELOAD", shim::library()).env("RIG_JOURNAL", &journal_path).env("RIG_RECORDS", records.to_string());
+        lot.env("LD_PRELOAD", shim::library())
+            .env("RIG_JOURNAL", &journal_path)
+            .env("RIG_RECORDS", records.to_string());
         let mut lot = Ended(lot.spawn().unwrap());
         let status = wait(&mut lot.0, Duration::from_secs(90)).expect("the lot ends");
         assert!(status.success(), "{status}");
@@ -219,7 +221,8 @@ fn check(ops: &[Op], journal: &[u8], dice: &mut Dice, sums: &mut Sums, seed: u64
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();
-    let stored: HashSet<String> = texts(&look, "SELECT json_extract(data, '$.order_id') FROM record").into_iter().collect();
+    let stored: HashSet<String> =
+        texts(&look, "SELECT json_extract(data, '$.order_id') FROM record").into_iter().collect();
     let events: HashSet<String> =
         texts(&look, "SELECT json_extract(message, '$.trade_no') || ' ' || answered FROM event").into_iter().collect();
     store.close();
@@ -228,7 +231,8 @@ fn check(ops: &[Op], journal: &[u8], dice: &mut Dice, sums: &mut Sums, seed: u64
         println!("damaged after {} operations: {sound} {damage:?} {counted:?}", ops.len());
         sums.damaged += 1;
     }
-    let said: String = ops.iter().filter_map(|op| if let Op::Ack(text) = op { Some(text.as_str()) } else { None }).collect();
+    let said: String =
+        ops.iter().filter_map(|op| if let Op::Ack(text) = op { Some(text.as_str()) } else { None }).collect();
     let lines = words(&said);
     let received: HashSet<&String> = lines.iter().filter(|line| line[0] == "R").map(|line| &line[1]).collect();
     for line in &lines {

@@ -60,9 +60,11 @@ fn a_call_that_fails_costs_no_record() {
     let (errors, counts) = day(None);
     assert_eq!((errors.len(), counts.len()), (0, 3), "a good day has no errors: {errors:?}");
     let mut days = Vec::new();
-    for (kind, most, codes) in
-        [("file", counts[0], vec![ENOSPC, EIO, 0]), ("sync", counts[1], vec![EIO, ENOSPC]), ("sock", counts[2], vec![ECONNRESET])]
-    {
+    for (kind, most, codes) in [
+        ("file", counts[0], vec![ENOSPC, EIO, 0]),
+        ("sync", counts[1], vec![EIO, ENOSPC]),
+        ("sock", counts[2], vec![ECONNRESET]),
+    ] {
         for code in codes {
             for at in 1..=most {
                 days.push(format!("{kind}:{at}:{code}"));

@@ -36,7 +36,9 @@ fn try_open(folder: &Path) -> Result<Sdk, Error> {
 
 fn set_aside(folder: &Folder) -> Vec<PathBuf> {
     let files = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path());
-    let is_one = |path: &PathBuf| path.to_string_lossy().contains(".damaged-") && path.extension().is_some_and(|end| end == "db");
+    let is_one = |path: &PathBuf| {
+        path.to_string_lossy().contains(".damaged-") && path.extension().is_some_and(|end| end == "db")
+    };
     files.filter(is_one).collect()
 }
 
@@ -85,8 +87,12 @@ fn a_tool_that_holds_the_database_delays_and_loses_nothing() {
     let other = Connection::open(folder.store()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     std::thread::scope(|scope| {
-        let submits: Vec<_> =
-            (0..8).map(|at| { let sdk = &sdk; scope.spawn(move || sdk.submit(&entry(&format!("A{at}")).to_string())) }).collect();
+        let submits: Vec<_> = (0..8)
+            .map(|at| {
+                let sdk = &sdk;
+                scope.spawn(move || sdk.submit(&entry(&format!("A{at}")).to_string()))
+            })
+            .collect();
         std::thread::sleep(Duration::from_millis(300));
         other.execute_batch("COMMIT").unwrap();
         submits.into_iter().for_each(|submit| assert!(submit.join().unwrap().is_ok()));
@@ -328,7 +334,11 @@ pub fn clock(folder: &Path) -> bool {
         let sdk = lot.get_or_init(|| open(folder, platform.port, json!({})));
         let (inside, weak) = (ids.clone(), lot.clone());
         let handler = move |event: &parklink::sdk::Event| {
-            inside.lock().unwrap().push((event.id, event.data["trade_no"].as_str().unwrap().to_owned(), event.redelivered));
+            inside.lock().unwrap().push((
+                event.id,
+                event.data["trade_no"].as_str().unwrap().to_owned(),
+                event.redelivered,
+            ));
             let yes = json!({"state": 1, "prepay": "5", "park_id": "21782", "data_target": "bolink"});
             weak.get().unwrap().reply(event.id, &yes.to_string()).unwrap();
         };
