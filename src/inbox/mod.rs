@@ -82,6 +82,8 @@ struct State {
     answering: HashSet<u64>,
     has_handler: bool,
     is_polled: bool,
+    /// Stored notices that the poll has given and the software may still be busy with.
+    polled: Vec<u64>,
     grace_ends: Option<Instant>,
     is_closed: bool,
 }
@@ -229,6 +231,7 @@ impl Inbox {
             return Err(Error::new(Code::InCallback, "poll would wait for the callback that it is called from"));
         }
         let deadline = Instant::now() + timeout;
+        self.polled_are_handled();
         let mut state = self.lock();
         loop {
             if state.is_closed {
@@ -239,8 +242,9 @@ impl Inbox {
             }
             state.is_polled = true;
             if let Some(event) = state.events.pop_front() {
-                drop(state);
-                self.handled(&event);
+                if event.is_stored && event.kind != EventKind::Request {
+                    state.polled.push(event.id);
+                }
                 return Ok(event);
             }
             let now = Instant::now();
@@ -248,6 +252,14 @@ impl Inbox {
                 return Err(Error::new(Code::NoEvent, format!("no downlink within {} ms", timeout.as_millis())));
             }
             state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whoever polls again, or closes, is done with what the poll gave before.
+    fn polled_are_handled(&self) {
+        let polled = std::mem::take(&mut self.lock().polled);
+        if let Some(store) = &self.store {
+            polled.into_iter().for_each(|id| store.event_delivered(id));
         }
     }
 
@@ -279,6 +291,7 @@ impl Inbox {
     /// Ends it: sleepers wake, the dispatch thread ends after the call it is in. Tells how many stay unanswered, and
     /// whether that call ended in time.
     pub fn close(&self, timeout: Duration) -> (u64, bool) {
+        self.polled_are_handled();
         let left = {
             let mut state = self.lock();
             state.is_closed = true;

@@ -13,7 +13,8 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// While the link is down it is asked so often whether it is back.
+/// While the link is down it is asked whether it is back: soon at first, then so often.
+const ASK_FIRST: Duration = Duration::from_millis(5);
 const ASK: Duration = Duration::from_millis(500);
 
 /// Until the outbox stops.
@@ -26,10 +27,12 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
             send_changed(line, shared, record);
             continue;
         };
+        let mut pause = ASK_FIRST;
         while !link.is_up() {
-            if !shared.stop.sleep(ASK) {
+            if !shared.stop.sleep(pause) {
                 return;
             }
+            pause = (pause * 2).min(ASK);
         }
         let mut outcome = send(&record, shared, link);
         let may_be_repeat = record.attempts > 0 || record.id <= shared.before;

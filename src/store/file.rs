@@ -31,7 +31,7 @@ pub struct StoreFile {
 }
 
 /// SQLite's files beside the database.
-const SUFFIXES: [&str; 3] = ["-wal", "-shm", ""];
+const SUFFIXES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
 
 impl StoreFile {
     /// Locks the file, makes sure it is a good one.
@@ -167,8 +167,10 @@ fn connect(path: &Path) -> Result<Connection> {
     let mut head = [0; 16];
     let length = file.read(&mut head).map_err(|error| of_io(&error, path))?;
     drop(file);
-    let has_journal = || fs::metadata(with_suffix(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
-    if length > 0 && head != *b"SQLite format 3\0" || length == 0 && has_journal() {
+    let has = |suffix| fs::metadata(with_suffix(path, suffix)).is_ok_and(|file| file.len() > 0);
+    // With a journal of its making beside it, SQLite knows better.
+    let is_other = length > 0 && head != *b"SQLite format 3\0" && !has("-journal");
+    if is_other || length == 0 && has("-wal") {
         return Err(Error::new(Code::StoreDamaged, format!("{} is not a database", path.display())));
     }
     let connection =
@@ -242,6 +244,10 @@ fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
     // SQLite deletes the journal of an empty file.
     let is_empty = fs::metadata(damaged).map_or(true, |file| file.len() == 0);
     let old = Connection::open_with_flags(damaged, OpenFlags::SQLITE_OPEN_READ_WRITE).ok().filter(|_| !is_empty);
+    if let Some(old) = &old {
+        // Else a file that is shorter than it says is not read at all.
+        let _ = old.execute_batch("PRAGMA writable_schema=ON");
+    }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let number = |sql: &str| old.as_ref()?.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
     if let Some(old) = &old {

@@ -77,6 +77,8 @@ fn child() {
         "full" => crate::troubles::full_disk(&folder),
         #[cfg(target_os = "linux")]
         "clock" => crate::troubles::clock(&folder),
+        #[cfg(target_os = "linux")]
+        "backlog" => crate::order::backlog(&folder),
         other => panic!("{other}"),
     };
     // No clean-up of the harness between this and the end.
@@ -126,6 +128,10 @@ fn lot(folder: &Path, more: &Value, is_busy: bool) -> bool {
                     let ticket = lot.submit(&entry(&order).to_string()).unwrap();
                     acks.line(&format!("A {order} {ticket}"));
                     thread::sleep(Duration::from_millis(25));
+                    // The cloud takes nine a second.
+                    while lot.status()["outbox"]["total"]["records"].as_i64() > Some(80) {
+                        thread::sleep(Duration::from_millis(25));
+                    }
                 }
             });
         }

@@ -20,7 +20,7 @@ fn start(folder: &Folder, platform: &Platform) -> Lot {
 fn end(lot: &Lot) {
     let sdk = lot.get().unwrap();
     sdk.on_downlink(None).unwrap();
-    sdk.close(Duration::from_secs(5)).unwrap();
+    sdk.close(Duration::from_millis(500)).unwrap();
 }
 
 fn yes() -> Value {

@@ -1,48 +1,13 @@
 //! Killed with -9 at any moment: what was acknowledged arrives, what was paid is told once or with the mark.
 
 use crate::child::{Ended, command, lines, wait};
-use crate::support::{Dice, Folder, PATIENCE, Platform, number, prepay, setting, store_of, tally};
-use serde_json::{Value, json};
+use crate::sandbox::Sandbox;
+use crate::support::{Dice, Folder, Platform, number, prepay, setting, store_of, tally};
+use serde_json::json;
 use std::collections::HashSet;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-
-struct Sandbox {
-    _program: Ended,
-    cloud: String,
-    control: String,
-}
-
-impl Sandbox {
-    fn start(ready: PathBuf) -> Sandbox {
-        // It belongs to another package, so this test's build may not have made it.
-        let built = Command::new(env!("CARGO")).args(["build", "-q", "-p", "parklink-sandbox"]).status().unwrap();
-        assert!(built.success());
-        let test = std::env::current_exe().unwrap();
-        let path = test.parent().and_then(std::path::Path::parent).unwrap().join("parklink-sandbox");
-        let mut command = Command::new(path);
-        command.args(["--cloud-port", "0", "--bolink-port", "0", "--control-port", "0", "--quiet", "--ready-file"]);
-        let program = Ended(command.arg(&ready).stdin(Stdio::null()).spawn().unwrap());
-        crate::support::until("the sandbox is ready", || ready.exists());
-        let addresses: Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
-        let address = |name: &str| addresses[name].as_str().unwrap().trim_start_matches("http://").to_owned();
-        Sandbox { cloud: address("cloud"), control: address("control"), _program: program }
-    }
-
-    fn state(&self, part: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.control).unwrap();
-        stream.set_read_timeout(Some(PATIENCE * 3)).unwrap();
-        write!(stream, "GET /state?parts={part} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
-    }
-}
 
 #[test]
 fn nothing_is_lost_and_nothing_charged_twice_by_kills() {

@@ -7,6 +7,7 @@
 mod http_support;
 
 mod child;
+mod cloud;
 mod inbox;
 #[cfg(unix)]
 mod kill;
@@ -14,6 +15,7 @@ mod order;
 mod outbox;
 #[cfg(target_os = "linux")]
 mod power;
+mod sandbox;
 #[cfg(target_os = "linux")]
 mod shim;
 mod support;

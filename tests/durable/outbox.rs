@@ -146,6 +146,8 @@ fn what_was_fetched_of_a_held_order_is_not_sent_twice() {
         sdk.submit(&entry(&format!("F{at}")).to_string()).unwrap();
     }
     sdk.submit(&exit("H1").to_string()).unwrap();
+    // Opened anew, it fetches them all at once.
+    sdk.close(Duration::from_secs(3)).unwrap();
     let mut first = true;
     platform.judge(move |upload| {
         std::thread::sleep(Duration::from_millis(4));
@@ -155,6 +157,7 @@ fn what_was_fetched_of_a_held_order_is_not_sent_twice() {
         }
     });
     platform.down(false);
+    let sdk = open(&folder.0, platform.port, json!({"outbox": {"lanes": 2}}));
     settled(&sdk);
     platform.with(|desk| {
         assert_eq!((desk.count("inpark", "H1"), desk.count("outpark", "H1")), (1, 1));

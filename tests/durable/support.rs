@@ -194,6 +194,7 @@ fn serve(asked: &Asked, shared: &(Mutex<Desk>, Condvar)) -> Option<Vec<u8>> {
             return None;
         }
         let message = desk.downlinks.pop_front();
+        shared.1.notify_all();
         return Some(message.map_or_else(|| answer(500, ""), |message| answer(200, &message)));
     }
     let mut upload = Upload {
