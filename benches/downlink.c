@@ -80,7 +80,12 @@ int main(void) {
         for (unsigned at = 0; at < CALLS; at++) {
             sample(&raw, deliver(raw_fd, at));
             sample(&ours, deliver(fd, at));
-            read_until(fd, buffer, sizeof buffer, '\n');
+            for (;;) {
+                read_until(fd, buffer, sizeof buffer, '\n');
+                if (buffer[0] != '0')
+                    break;
+                NEED(write(fd, "\n0x12\r", 6) == 6, "write");
+            }
             NEED(write(fd, "\n\r", 2) == 2, "write");
             /* Lets the library finish with the answer, so that it sleeps when the next one comes. */
             usleep(50);

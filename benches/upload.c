@@ -109,11 +109,12 @@ static void http(const struct heard *server, int rounds) {
 static void count(const struct heard *server, const char *whose, unsigned times) {
     char json[1024], order[32], *reply = NULL;
     struct samples unused = {0};
-    if (strcmp(whose, "lib") == 0) {
-        parklink_t *handle = open_http(server, "");
+    if (strcmp(whose, "plain") != 0) {
+        int is_cloud = strcmp(whose, "cloud") == 0;
+        parklink_t *handle = is_cloud ? open_cloud(server, "") : open_http(server, "");
         NEED(parklink_wait_ready(handle, 60000) == PARKLINK_OK, "wait_ready");
         for (unsigned at = 0; at < times; at++)
-            library(handle, "bolink", at, &unused);
+            library(handle, is_cloud ? "cloud" : "bolink", at, &unused);
         parklink_close(handle, 1000, NULL);
         return;
     }

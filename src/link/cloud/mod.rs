@@ -19,7 +19,7 @@ use self::state::{Facts, Phase, State};
 use super::backoff::Backoff;
 use super::dial::{Cancel, dial};
 use super::once::once;
-use super::{Data, Link, Members, Pending, Request, Sink};
+use super::{Data, Link, Members, Pending, Request, RequestKind, Sink};
 use crate::catalogue::Platform;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
@@ -124,12 +124,13 @@ impl Link for CloudLink {
             return inner.begin_picture(request);
         }
         let (done, outcome) = once();
+        let is_answer = request.kind == RequestKind::Answer;
         let reading = {
             let mut state = inner.lock();
             state.queue(&inner.facts, request, done)?;
             state.pump(&inner.facts, Instant::now());
             inner.nudge(&state);
-            inner.reading()
+            inner.reading().filter(|_| !is_answer)
         };
         Ok(Box::new(move || {
             if let Some(reading) = reading {
@@ -279,7 +280,7 @@ impl Inner {
 
     /// Reads until the connection ends; tells why.
     fn read(&self, reading: &Reading) -> String {
-        let reason = reading.run(|frame| self.take(frame), || self.lock().is_idle());
+        let reason = reading.run(|frame| self.take(frame), || self.lock().is_between_calls());
         self.lock().reading = false;
         self.changed.notify_all();
         reason

@@ -1,5 +1,5 @@
-//! Who reads the connection. A thread does; but when nothing is under way it rests for a moment, and a caller who sends
-//! meanwhile reads the reply itself. A call then costs no change of threads on the way back.
+//! Who reads the connection. A thread does; but after a call it rests for a moment, and a caller who sends meanwhile reads
+//! the reply itself. One of many calls then costs no change of threads on the way back.
 
 use crate::wire::frame::{Decoder, Frame};
 use std::io::{ErrorKind, Read};
@@ -47,23 +47,24 @@ impl Reading {
         Reading { side: Mutex::new(side), turn: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// The thread's life: reads until the connection ends; tells why. `is_idle`: nothing is under way.
-    pub fn run(&self, take: impl Fn(Frame), is_idle: impl Fn() -> bool) -> String {
+    /// The thread's life: reads until the connection ends; tells why. `may_rest`: a call has just ended and nothing is
+    /// under way.
+    pub fn run(&self, take: impl Fn(Frame), may_rest: impl Fn() -> bool) -> String {
         let reason = loop {
             match lock(&self.side).read(&take) {
                 Ok(_) => {}
                 Err(reason) => break reason,
             }
-            self.rest(&is_idle);
+            self.rest(&may_rest);
         };
         let _ = lock(&self.side).stream.shutdown(std::net::Shutdown::Both);
         reason
     }
 
-    fn rest(&self, is_idle: impl Fn() -> bool) {
+    fn rest(&self, may_rest: impl Fn() -> bool) {
         let mut turn = lock(&self.turn);
         // Looked at under the lock: whoever sends after this look finds the thread resting.
-        if !is_idle() || lock(&self.side).stream.set_read_timeout(Some(PATIENCE)).is_err() {
+        if !may_rest() || lock(&self.side).stream.set_read_timeout(Some(PATIENCE)).is_err() {
             return;
         }
         *turn = Turn { is_resting: true, ..Turn::default() };

@@ -1,5 +1,6 @@
 //! How a connection is made: dialled by name (ureq looks nothing up), through the proxy where there is one, with TLS on top.
 
+use super::exchange;
 use super::line::{Line, NotSent};
 use super::proxy::Ways;
 use super::tls::{self, Tls};
@@ -87,6 +88,25 @@ impl Dialler {
     /// Connections with these settings, noted in `sockets`.
     pub fn new(shared: Arc<Shared>, sockets: Arc<Sockets>) -> Self {
         Dialler { shared, sockets }
+    }
+
+    /// A connection for requests to `uri`. Every failure in here means that nothing of the request was sent.
+    pub fn connect_to(&self, uri: &Uri, deadline: Instant) -> std::result::Result<Box<dyn Transport>, ureq::Error> {
+        let config = ureq::config::Config::default();
+        let now = ureq::unversioned::transport::time::Instant::now;
+        let details = ConnectionDetails {
+            uri,
+            addrs: NoLookUp.empty(),
+            config: &config,
+            request_level: false,
+            resolver: &NoLookUp,
+            now: now(),
+            timeout: exchange::left(deadline)?,
+            current_time: Arc::new(now),
+            run_connector: Arc::new(|_: &ConnectionDetails| Err(ureq::Error::ConnectionFailed)),
+            register_shutdown: Arc::new(|_| Ok(())),
+        };
+        self.connect(&details, None)?.ok_or(ureq::Error::ConnectionFailed)
     }
 
     /// A socket to the host of `uri`; `until` bounds it besides the option.

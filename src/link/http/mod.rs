@@ -2,22 +2,23 @@
 //! connection, and calls that end at once when they are no longer wanted.
 
 mod connect;
+mod exchange;
 mod line;
 mod proxy;
 mod tls;
 
-use self::connect::{Dialler, NoLookUp, Shared, Sockets};
+use self::connect::{Dialler, Shared, Sockets};
 use self::line::NotSent;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::link::dial::Cancel;
 use crate::log::{Level, Log};
-use std::io::Read;
-use std::sync::Arc;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use ureq::http::header::{self, HeaderValue};
-use ureq::http::{Method, Request, Uri, request};
-use ureq::{Agent, AsSendBody, RequestExt};
+use ureq::http::Uri;
+use ureq::http::header::HeaderValue;
+use ureq::unversioned::transport::Transport;
 
 const USER_AGENT: &str = concat!("parklink/", env!("CARGO_PKG_VERSION"));
 
@@ -27,16 +28,21 @@ pub const LONGEST_ANSWER: usize = 16 << 20;
 /// A server may close a connection that lies idle; the younger it is, the less likely that it does so just now.
 const LONGEST_IDLE: Duration = Duration::from_secs(15);
 
+/// Connections kept at most.
+const MOST_IDLE: usize = 16;
+
 /// Where requests go, prepared once.
 #[derive(Debug, Clone)]
 pub struct Target {
-    parts: request::Parts,
+    uri: Uri,
+    /// First line and headers, but for the length.
+    head: Arc<str>,
 }
 
 impl Target {
     /// The address, for logs and errors.
     pub fn uri(&self) -> &Uri {
-        &self.parts.uri
+        &self.uri
     }
 }
 
@@ -83,8 +89,17 @@ impl Response {
 pub struct Client {
     shared: Arc<Shared>,
     sockets: Arc<Sockets>,
-    agent: Agent,
+    dialler: Dialler,
+    idle: Mutex<Vec<Idle>>,
     log: Arc<Log>,
+}
+
+/// A connection that waits for the next request to its server.
+#[derive(Debug)]
+struct Idle {
+    uri: Uri,
+    line: Box<dyn Transport>,
+    since: Instant,
 }
 
 impl Client {
@@ -107,18 +122,8 @@ impl Client {
 
     fn build(shared: Arc<Shared>, log: Arc<Log>) -> Client {
         let sockets = Arc::new(Sockets::default());
-        let config = Agent::config_builder()
-            .proxy(None)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent("")
-            .accept("")
-            .accept_encoding("")
-            .max_idle_age(LONGEST_IDLE)
-            .max_idle_connections_per_host(8)
-            .build();
-        let agent = Agent::with_parts(config, Dialler::new(shared.clone(), sockets.clone()), NoLookUp);
-        Client { shared, sockets, agent, log }
+        let dialler = Dialler::new(shared.clone(), sockets.clone());
+        Client { shared, sockets, dialler, idle: Mutex::default(), log }
     }
 
     /// Prepares an address to post to.
@@ -133,38 +138,42 @@ impl Client {
         if uri.host().is_none_or(str::is_empty) {
             return Err(wrong("it names no host"));
         }
-        let content_type = HeaderValue::from_str(content_type).map_err(|_| wrong("the content type is no header"))?;
-        let mut request = Request::new(());
-        *request.method_mut() = Method::POST;
-        let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, content_type);
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        if let Some(proxy) = self.shared.ways.proxy(&uri).filter(|_| uri.scheme_str() == Some("http")) {
-            headers.extend(proxy::authorization(proxy).map(|value| (header::PROXY_AUTHORIZATION, value)));
+        HeaderValue::from_str(content_type).map_err(|_| wrong("the content type is no header"))?;
+        let head = self.head("POST", &uri, Some(content_type));
+        Ok(Target { uri, head: head.into() })
+    }
+
+    /// First line and headers, but for the length.
+    fn head(&self, method: &str, uri: &Uri, content_type: Option<&str>) -> String {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n");
+        if let Some(content_type) = content_type {
+            let _ = write!(head, "Content-Type: {content_type}\r\n");
         }
-        *request.uri_mut() = uri;
-        Ok(Target { parts: request.into_parts().0 })
+        let proxy = self.shared.ways.proxy(uri).filter(|_| uri.scheme_str() == Some("http"));
+        if let Some(value) = proxy.and_then(proxy::authorization) {
+            let _ = write!(head, "Proxy-Authorization: {}\r\n", value.to_str().unwrap_or_default());
+        }
+        head
     }
 
     /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
     /// server may have taken it; with every other error it has not.
     pub fn post(&self, target: &Target, body: &(impl AsRef<[u8]> + ?Sized), deadline: Instant) -> Result<Response> {
-        self.ask(target, Some(body.as_ref()), deadline)
+        self.ask("POST", target, Some(body.as_ref()), deadline)
     }
 
     /// The same with GET: `query` follows the address, and is never logged.
     pub fn get(&self, target: &Target, query: &str, deadline: Instant) -> Result<Response> {
-        let mut target = target.clone();
-        let address = format!("{}?{query}", target.parts.uri);
         let wrong = |error| Error::new(Code::Internal, format!("a query that is no part of a URL: {error}"));
-        target.parts.uri = address.parse().map_err(wrong)?;
-        target.parts.method = Method::GET;
-        target.parts.headers.remove(header::CONTENT_TYPE);
-        self.ask(&target, None, deadline)
+        let uri: Uri = format!("{}?{query}", target.uri).parse().map_err(wrong)?;
+        let head = self.head("GET", &uri, None).into();
+        self.ask("GET", &Target { uri, head }, None, deadline)
     }
 
-    fn ask(&self, target: &Target, body: Option<&[u8]>, deadline: Instant) -> Result<Response> {
+    fn ask(&self, method: &str, target: &Target, body: Option<&[u8]>, deadline: Instant) -> Result<Response> {
         let started = Instant::now();
         let mut tries = 0;
         let outcome = loop {
@@ -175,7 +184,7 @@ impl Client {
             }
         };
         if self.log.is_on(Level::Debug) {
-            let (method, uri, took) = (&target.parts.method, target.uri(), started.elapsed().as_millis());
+            let (uri, took) = (target.uri(), started.elapsed().as_millis());
             let (host, path) = (uri.host().unwrap_or_default(), uri.path());
             match &outcome {
                 Ok(response) => {
@@ -198,29 +207,36 @@ impl Client {
             let late = Error::new(Code::Offline, "no time was left to send it");
             return Err(ureq::Error::Other(Box::new(late)));
         }
-        let parts = target.parts.clone();
-        let mut response = match body {
-            Some(body) => self.run(Request::from_parts(parts, body), left)?,
-            None => self.run(Request::from_parts(parts, ()), left)?,
+        let mut line = match self.take_idle(&target.uri) {
+            Some(line) => line,
+            None => self.dialler.connect_to(&target.uri, deadline)?,
         };
-        let retry_after = response.headers().get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let length = response.body().content_length().unwrap_or(0);
-        let mut answer = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(64 << 10));
-        let limit = LONGEST_ANSWER as u64 + 1;
-        response.body_mut().with_config().limit(u64::MAX).reader().take(limit).read_to_end(&mut answer)?;
-        if answer.len() > LONGEST_ANSWER {
-            return Err(ureq::Error::BodyExceedsLimit(LONGEST_ANSWER as u64));
+        let (response, is_kept) = exchange::exchange(line.as_mut(), &target.head, body, deadline)?;
+        if is_kept && line.is_open() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() >= MOST_IDLE {
+                idle.remove(0);
+            }
+            idle.push(Idle { uri: target.uri.clone(), line, since: Instant::now() });
         }
-        Ok(Response { status: response.status().as_u16(), body: answer, retry_after })
+        Ok(response)
     }
 
-    fn run(
-        &self,
-        request: Request<impl AsSendBody>,
-        left: Duration,
-    ) -> std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        request.with_agent(&self.agent).configure().timeout_global(Some(left)).build().run()
+    /// The youngest connection to this server that is still good.
+    fn take_idle(&self, uri: &Uri) -> Option<Box<dyn Transport>> {
+        loop {
+            let Idle { mut line, .. } = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                idle.retain(|one| one.since.elapsed() < LONGEST_IDLE);
+                let same = |one: &Idle| one.uri.scheme() == uri.scheme() && one.uri.authority() == uri.authority();
+                let at = idle.iter().rposition(same)?;
+                idle.remove(at)
+            };
+            // Looking is a call to the system: not under the lock.
+            if line.is_open() {
+                return Some(line);
+            }
+        }
     }
 
     fn explain(&self, target: &Target, error: ureq::Error, started: Instant) -> Error {

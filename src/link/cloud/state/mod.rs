@@ -55,6 +55,7 @@ pub struct State {
     pub last_error: Option<Error>,
     /// A connection is being read from.
     pub reading: bool,
+    call_ended: bool,
     /// It was ended on purpose: the next one needs no pause.
     pub reconnect_now: bool,
     pub counts: Counts,
@@ -86,6 +87,7 @@ impl State {
             since: SystemTime::now(),
             last_error: None,
             reading: false,
+            call_ended: false,
             reconnect_now: false,
             counts: Counts::default(),
             keeper_looks_at: now,
@@ -110,6 +112,11 @@ impl State {
     /// Nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.under_way.is_none()
+    }
+
+    /// Nothing is under way, and the last that was heard ended a call: the next thing is likely another call.
+    pub fn is_between_calls(&mut self) -> bool {
+        std::mem::take(&mut self.call_ended) && self.is_idle()
     }
 
     fn enter(&mut self, phase: Phase) {

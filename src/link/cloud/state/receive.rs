@@ -47,6 +47,7 @@ impl State {
                 return Some(message);
             }
             Kind::Downlink | Kind::Unknown => {
+                self.call_ended = false;
                 self.counts.downlinks += 1;
                 return Some(message);
             }
@@ -121,6 +122,7 @@ impl State {
         };
         self.rate.answered(now);
         self.counts.replies += 1;
+        self.call_ended = !job.is_answer();
         let text = errmsg(&reply);
         let is_nameless = !reply.contains_key("service_name");
         if is_nameless && is_token_refusal(&text) {
