@@ -9,6 +9,7 @@ pub mod etcp;
 pub mod health;
 pub mod http;
 pub mod once;
+mod phase;
 mod shown;
 pub mod union;
 

@@ -4,6 +4,7 @@ mod answers;
 mod check;
 mod deliver;
 mod files;
+mod open;
 mod outcome;
 mod pay_status;
 mod platforms;
@@ -21,15 +22,12 @@ use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
-use crate::link::bolink::BolinkLink;
-use crate::link::cloud::CloudLink;
 use crate::link::dial::Cancel;
 use crate::link::{Link, Members};
 use crate::listener::Listener;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::outbox::Outbox;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -71,7 +69,7 @@ impl std::fmt::Debug for Sdk {
 impl Sdk {
     /// Starts the links; they connect by themselves, this does not wait for them.
     pub fn open(config: Config) -> Result<Sdk> {
-        let log = Arc::new(open_log(&config)?);
+        let log = Arc::new(open::log(&config)?);
         let limits = Limits {
             queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
             keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
@@ -80,7 +78,7 @@ impl Sdk {
         };
         let store = deliver::open_store(&config, &log)?;
         let inbox = Inbox::open(limits, log.clone(), store.clone())?;
-        let links = open_links(&config, &log, &inbox).inspect_err(|_| {
+        let links = open::links(&config, &log, &inbox).inspect_err(|_| {
             inbox.close(Duration::ZERO);
         })?;
         let links = Arc::new(links);
@@ -372,33 +370,6 @@ impl Drop for Sdk {
         // Closed already, most often; the result tells nothing more then.
         let _ = self.close(Duration::ZERO);
     }
-}
-
-fn open_log(config: &Config) -> Result<Log> {
-    let level = Level::parse(config.word("log.level")).unwrap_or(Level::Info);
-    let mut log = Log::new(level);
-    if config.flag("log_show") {
-        let beside = || std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("logs")));
-        let dir = config.text("log.dir").map(PathBuf::from).or_else(beside).unwrap_or_else(|| PathBuf::from("logs"));
-        let files = u32::try_from(config.number("log.files")).unwrap_or(1);
-        log = log.with_folder(&dir, config.number("log.max_bytes").unsigned_abs(), files)?;
-    }
-    for secret in config.secrets() {
-        log.protect(&secret);
-    }
-    Ok(log)
-}
-
-fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec<Box<dyn Link>>> {
-    let mut links: Vec<Box<dyn Link>> = Vec::new();
-    if config.text("cloud_addr").is_some() {
-        links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
-    }
-    if config.text("bolink_addr").is_some() {
-        links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
-    }
-    links.extend(platforms::open(config, log)?);
-    Ok(links)
 }
 
 fn title_only(interface: &Interface) -> Error {

@@ -269,14 +269,42 @@ class Parking(EtcpCase):
         self.control.enter(other, minutes_ago=600)
         self.assertLess(self.fee(token, plate)["parkingFee"], self.fee(other_token, other)["parkingFee"])
 
-    def test_history_of_seven_days(self):
+    def test_newest_entry_first(self):
         token, plate = self.user()
-        self.control.stay(plate, days_ago=8)
-        self.control.stay(plate, days_ago=3)
-        self.control.stay(plate, days_ago=5)
-        history = self.client.done("orderhistory", {"token": token})
-        self.assertEqual(len(history), 2, history)
-        self.assertGreater(history[0]["entranceTime"], history[1]["entranceTime"], "newest entry first")
+        for days in (1, 3, 2):
+            self.control.stay(plate, days_ago=days)
+        entries = [h["entranceTime"] for h in self.client.done("orderhistory", {"token": token})]
+        self.assertEqual((len(entries), entries), (3, sorted(entries, reverse=True)))
+
+
+class Later(EtcpCase):
+    """With the platform's clock put ahead: history, tokens."""
+
+    def ahead(self, days):
+        self.control.ask("/etcp/settings", {"ahead_s": int(days * 86400)})
+
+    def test_history_of_seven_days(self):
+        phone, plate = self.phone(), self.plate()
+        token = self.joint(phone)
+        self.client.done("bindcar", {"token": token, "plateNumber": plate})
+        self.control.stay(plate, days_ago=0.01)
+        self.control.ask("/etcp/settings", {"token_life": "unused"})
+        for days, count in ((6.9, 1), (7.1, 0)):
+            self.ahead(days)
+            self.assertEqual(len(self.client.done("orderhistory", {"token": token})), count, days)
+
+    def test_lives_of_tokens(self):
+        """8.3: a day; FAQ: 30 days without use. A setting."""
+        for life, steps in (("day", ((0.9, 0), (1.1, 20101))), ("unused", ((29, 0), (58, 0), (89, 20101)))):
+            self.control.ask("/etcp/settings", {"token_life": life, "ahead_s": 0})
+            token = self.joint()
+            for days, code in steps:
+                self.ahead(days)
+                self.assertEqual(self.code("orderhistory", {"token": token}), code, (life, days))
+
+    def tearDown(self):
+        if self.sandbox.etcp:
+            self.control.ask("/etcp/settings", {"ahead_s": 0, "token_life": "day"})
 
 
 class Parks(EtcpCase):

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 const HEAD: &str = "\
 # Options
 
-Generated from `src/config/options.rs` by `make docs`. Do not edit.
+Generated from `src/config/options` by `make docs`. Do not edit.
 
 The members of the one JSON object that `parklink_open` takes (and `UploadUtilNative_Init`, which passes over members it
 does not know). An option with a dot in its name stands in a group: `cloud.heartbeat_s` is written
