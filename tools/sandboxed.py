@@ -4,8 +4,8 @@
     tools/sandboxed.py FOLDER COMMAND ...
 
 starts FOLDER/parklink-sandbox on ports that the kernel picks, runs COMMAND with the addresses in its environment
-(PARKLINK_CLOUD host:port, PARKLINK_BOLINK, PARKLINK_UNION, PARKLINK_ETCP, PARKLINK_CONTROL URLs) and the folder's library first, and always stops
-the sandbox. Exit status: the command's.
+(PARKLINK_CLOUD host:port, PARKLINK_BOLINK, PARKLINK_UNION, PARKLINK_ETCP, PARKLINK_CONTROL URLs) and the folder's
+library first, and always stops the sandbox. Exit status: the command's.
 """
 import contextlib
 import json

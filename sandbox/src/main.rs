@@ -20,6 +20,7 @@ mod json;
 mod later;
 mod log;
 mod lots;
+mod orders;
 mod pictures;
 mod push_sender;
 mod pushes;

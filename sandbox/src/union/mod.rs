@@ -37,7 +37,7 @@ pub struct Union {
     pub unapproved: BTreeSet<String>,
     /// Lots that were disabled.
     disabled: BTreeSet<String>,
-    /// The nonce last used with a lot.
+    /// The nonce a vendor last used.
     rands: BTreeMap<String, String>,
     /// Payments ordered, by the vendor's serial.
     pub charges: BTreeMap<String, money::Charge>,

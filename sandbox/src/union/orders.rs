@@ -1,10 +1,11 @@
 //! Entries, exits, and what is asked about them (API 3.1, 3.2, 3.8, 3.11, 4.1).
 
 use super::{Call, Done};
-use crate::cloud::services::{Request, enter as note_entry, leave as note_exit};
+use crate::cloud::services::Request;
 use crate::driver;
 use crate::faults::Platform::Union as Here;
 use crate::json::{self, Members};
+use crate::orders::{enter as note_entry, leave as note_exit};
 use crate::pushes;
 use crate::world::{Order, World};
 use crate::{beijing, clock, log};

@@ -14,7 +14,7 @@ pub const CKEY: &str = "WERRTTTTYY";
 pub const UKEY: &str = "8403A41ED5EF20BC";
 
 /// How long an answer may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long nothing has to come before it counts as no answer.
 const SILENCE: Duration = Duration::from_millis(120);
 

@@ -162,6 +162,7 @@ fn every_value_of_chapter_10() {
     assert_eq!(bind("京A1"), 6);
     assert_eq!(send("", MERCHANT, MERCHANT_KEY), 20102);
     assert_eq!(code(&etcp(&sandbox, "userlogin", &json!({"mobilePhone": PHONE, "appId": "ETCP"}))), 20102);
+    assert_eq!(code(&etcp(&sandbox, "orderhistory", &json!({}))), 20102);
     assert_eq!(code(&etcp(&sandbox, "orderhistory", &json!({"token": "dead"}))), 20101);
     assert_eq!(code(&etcp(&sandbox, "uservalidatecode", &json!({"mobilePhone": "1380000000"}))), 20201);
     assert_eq!(send(&stamp(0), MERCHANT, MERCHANT_KEY), 0);
