@@ -8,6 +8,7 @@ import threading
 import time
 import unittest
 
+import parklink
 from listener_case import ETCP, UKEY, UNION, ListenerCase
 from push_client import union_body
 
@@ -327,6 +328,42 @@ class Many(ListenerCase):
             sock = socket.create_connection(("127.0.0.1", int(self.addr.rpartition(":")[2])), timeout=3)
             self.addCleanup(sock.close)
             socks.append(sock)
+        self.assertWorks()
+
+    def test_while_the_software_thinks(self):
+        """A callback that takes its time holds up neither refusals nor the answers to repeats."""
+        self.start(answer=lambda event: time.sleep(1.5) or {"state": 1})
+        done = self.body(self.one("outpark"))
+        self.client.ask(UNION, done)
+        waiting = self.beside(self.pusher().ask, UNION, self.body(self.one("outpark")))
+        self.settle(2)
+        start = time.monotonic()
+        self.assertRefused(*self.pusher().ask(UNION, "{}"))
+        self.assertRefused(*self.pusher().ask("/nowhere", "{}"))
+        self.assertEqual(self.pusher().ask(UNION, done)[1].get("state"), 1)
+        self.assertLess(time.monotonic() - start, 1.0)
+        self.assertEqual(waiting.wait()[1].get("state"), 1)
+
+    def test_close(self):
+        """With idle, half and waiting connections: close returns soon, and the port is free."""
+        self.start(answer=lambda event: None)
+        half = self.pusher()
+        half.connect()
+        half.raw(b"POST /union HTTP/1.1\r\n")
+        waiting = self.beside(self.pusher().ask, UNION, self.body(self.one("outpark")))
+        self.settle(1)
+        start = time.monotonic()
+        self.stop()
+        self.assertLess(time.monotonic() - start, 3.0)
+        waiting.join(3)
+        self.assertFalse(waiting.is_alive(), "its connection is still open")
+        self.start(listen={"addr": self.addr})
+        self.assertWorks()
+
+    def test_a_port_that_is_taken(self):
+        with self.assertRaises(parklink.ParklinkError) as caught:
+            self.open({"ukey": UKEY, "listen": {"addr": self.addr}})
+        self.assertIn("listen.addr", caught.exception.message)
         self.assertWorks()
 
     def test_a_burst(self):

@@ -186,6 +186,21 @@ class Plates(EtcpCase):
         self.assertCode(0, "unbindcar", {"token": token, "plateNumber": plates[0]})
         self.assertEqual(self.bind(token, plates[3]), 0)
 
+    def test_three_over_all_merchants(self):
+        """FAQ: counted over all merchants together."""
+        phone = self.phone()
+        for _ in range(2):
+            self.control.ask("/etcp/bind", {"mobilePhone": phone, "plateNumber": self.plate()})
+        token = self.joint(phone)
+        self.assertEqual(self.bind(token, self.plate()), 0)
+        self.assertNotEqual(self.bind(token, self.plate()), 0)
+
+    def test_of_another_channel(self):
+        """8.5: only a plate bound through the same channel can be unbound."""
+        phone, plate = self.phone(), self.plate()
+        self.control.ask("/etcp/bind", {"mobilePhone": phone, "plateNumber": plate})
+        self.assertNotEqual(self.code("unbindcar", {"token": self.joint(phone), "plateNumber": plate}), 0)
+
     def test_four_a_month(self):
         token = self.joint()
         for _ in range(4):
@@ -204,7 +219,7 @@ class Plates(EtcpCase):
         self.assertCode(0, "unbindcar", {"token": first, "plateNumber": plate})
 
 
-class Parking(EtcpCase):
+class StayCase(EtcpCase):
     def user(self):
         token, plate = self.joint(), self.plate()
         self.client.done("bindcar", {"token": token, "plateNumber": plate})
@@ -221,6 +236,8 @@ class Parking(EtcpCase):
         out.update(more)
         return out
 
+
+class Parking(StayCase):
     def test_a_car_outside(self):
         token, plate = self.user()
         self.assertIsNone(self.fee(token, plate))
@@ -277,7 +294,7 @@ class Parking(EtcpCase):
         self.assertEqual((len(entries), entries), (3, sorted(entries, reverse=True)))
 
 
-class Later(EtcpCase):
+class Later(StayCase):
     """With the platform's clock put ahead: history, tokens."""
 
     def ahead(self, days):
@@ -292,6 +309,19 @@ class Later(EtcpCase):
         for days, count in ((6.9, 1), (7.1, 0)):
             self.ahead(days)
             self.assertEqual(len(self.client.done("orderhistory", {"token": token})), count, days)
+
+    def test_the_free_exit_time(self):
+        """FAQ: a payment holds for the park's free exit time; after it a new fee counts from the payment on."""
+        token, plate = self.user()
+        self.control.enter(plate, minutes_ago=150)
+        record = self.fee(token, plate)
+        self.assertCode(0, "orderpaid", self.paid(token, record))
+        for minutes, due in ((5, False), (200, True)):
+            self.ahead(minutes / 1440)
+            record = self.fee(token, plate)
+            self.assertEqual(record["remainingFee"] > 0, due, record)
+        self.assertCode(0, "orderpaid", self.paid(token, record))
+        self.assertGreater(record["parkingFee"], record["remainingFee"], "already paid = whole fee minus remaining fee")
 
     def test_lives_of_tokens(self):
         """8.3: a day; FAQ: 30 days without use. A setting."""

@@ -4,7 +4,8 @@ import unittest
 from decimal import Decimal
 
 import bolink_faults as fault
-from push_referee import PushReferee
+from push_facts import pushes
+from push_referee import OTHERS, PushReferee
 from raw_platforms import RawEtcp
 from sandbox_etcp_control import Control
 from test_sandbox_union import ETC, UnionCase
@@ -145,8 +146,8 @@ class Pushes(PushCase):
         self.control.ask("/driver/settle", {"trade_no": serial})
         self.pushed("recharge", "trade_no", serial)
         self.control.ask("/driver/packet", {"trade_no": serial, "state": 2})
-        pushes = self.pushed("recharge", "trade_no", serial, 2)
-        self.assertEqual([int(p.data["state"]) for p in pushes], [1, 2])
+        sent = self.pushed("recharge", "trade_no", serial, 2)
+        self.assertEqual([int(p.data["state"]) for p in sent], [1, 2])
 
 
 class Repeats(PushCase):
@@ -165,11 +166,11 @@ class Repeats(PushCase):
         for step in steps:
             self.referee.plan("plat_unified_order", step)
         serial = self.paid()
-        pushes = self.pushed("plat_unified_order", "trade_no", serial, len(steps) + 1, timeout=8)
+        self.pushed("plat_unified_order", "trade_no", serial, len(steps) + 1, timeout=8)
         time.sleep(1.5)
-        pushes = self.pushed("plat_unified_order", "trade_no", serial)
-        self.assertEqual(len(pushes), len(steps) + 1)
-        self.assertEqual(len({p.text for p in pushes}), 1, "the same message each time")
+        sent = self.pushed("plat_unified_order", "trade_no", serial)
+        self.assertEqual(len(sent), len(steps) + 1)
+        self.assertEqual(len({p.text for p in sent}), 1, "the same message each time")
 
     def test_pauses(self):
         self.referee.plan("plat_unified_order", fault.status(500), times=4)
@@ -206,15 +207,53 @@ class Etcp(PushCase):
         self.assertEqual((entry.data["fixParkingId"], entry.data["remainingDays"]), ("", ""), "empty for temporary users")
 
     def test_readings(self):
-        """The reading of the signature is a setting; text is the referee's."""
-        self.control.ask("/etcp/settings", {"push_sign": "text"})
-        self.control.enter(u"渝P00002")
+        """What is signed is not settled (9): each reading is a setting, and each fits its own."""
         client = RawEtcp(self.sandbox.etcp)
         self.addCleanup(client.close)
-        token = client.done("usersignin", {"mobilePhone": "13700000002", "appId": "ETCP"})["token"]
-        client.done("bindcar", {"token": token, "plateNumber": u"渝P00003"})
-        self.control.enter(u"渝P00003")
-        self.pushed("car_in", "plateNumber", u"渝P00003")
+        self.addCleanup(self.control.ask, "/etcp/settings", {"push_sign": "text"})
+        for n, reading in enumerate(("text", "remade", "form")):
+            phone, plate = "1370000001%d" % n, u"渝P0001%d" % n
+            token = client.done("usersignin", {"mobilePhone": phone, "appId": "ETCP"})["token"]
+            client.done("bindcar", {"token": token, "plateNumber": plate})
+            self.referee.reading = reading
+            self.control.ask("/etcp/settings", {"push_sign": reading})
+            self.control.enter(plate)
+            self.pushed("car_in", "plateNumber", plate)
+            self.control.leave(plate)
+            self.pushed("car_out", "plateNumber", plate)
+
+    def test_not_of_this_merchant(self):
+        """FAQ: for cars of the merchant's users."""
+        self.control.enter(u"渝P00020")
+        self.referee.wait(lambda: self.referee.received, 0.5)
+        self.assertEqual(self.referee.received, [])
+
+
+class ByHand(PushCase):
+    def test_any_message(self):
+        """What comes from the city, the lot's owner, other platforms (5.13, 5.14, 11.1 to 11.7)."""
+        for push in pushes(7):
+            if push.name in OTHERS:
+                self.control.ask("/downlink", {"link": "union", "message": dict(push.data, service_name=push.name)})
+                self.assertTrue(self.referee.wait(lambda: self.referee.requests(push.name)), push.name)
+                sent = self.referee.last(push.name).data
+                for member, value in push.data.items():
+                    self.assertEqual(sent.get(member), value, member)
+
+    def test_repeats_on_demand(self):
+        self.control.ask("/faults", {"platform": "union", "kind": "push_again", "value": 2, "count": 1})
+        entry = self.entered()
+        sent = self.pushed("notice_car_owner", "order_id", entry["order_id"], 3)
+        self.assertEqual(len({r.text for r in sent}), 1)
+        del self.referee.rands[:]
+
+    def test_arrears_in_the_mini_program(self):
+        """5.9 tells of an escaped order that was paid."""
+        entry = self.entered()
+        self.leave(entry, pay_type="escape", total="7.50")
+        self.control.ask("/driver/repair", {"order_id": entry["order_id"]})
+        push = self.pushed("repair", "order_id", entry["order_id"])[0]
+        self.assertEqual((int(push.data["state"]), push.data["pay_type"], float(push.data["total"])), (1, "repair", 7.5))
 
 
 if __name__ == "__main__":

@@ -152,16 +152,19 @@ class Rules(UnionCase):
 
     def test_a_nonce_again(self):
         """2.1, 2.2: repeating the previous rand makes the request illegal."""
-        data = dict(CALLS["addpark"].sample, park_id=self.fresh("UP"), rand=self.fresh("0."))
-        self.ok("addpark", data)
-        word, answer = self.said("addpark", dict(data, park_id=self.fresh("UP")))
-        self.assertIs(word, False, answer)
-
-    def test_a_nonce_again_of_one_lot(self):
         data = dict(CALLS["updatepark"].sample, rand=self.fresh("0."))
         self.ok("updatepark", data)
         self.assertIs(self.said("updatepark", dict(data, empty_plot=31))[0], False)
         self.ok("updatepark", dict(data, rand=self.fresh("0.")))
+
+    def test_a_lot_that_is_not_approved(self):
+        """2.1, 2.2: not live before its approval."""
+        lot = self.fresh("UN")
+        self.ok("addpark", dict(CALLS["addpark"].sample, park_id=lot, rand=self.fresh("0.")))
+        update = dict(CALLS["updatepark"].sample, park_id=lot)
+        self.assertIs(self.said("updatepark", dict(update, rand=self.fresh("0.")))[0], False)
+        self.assertEqual(self.sandbox.ask("POST", "/approve", {"park_id": lot})[0], 200)
+        self.ok("updatepark", dict(update, rand=self.fresh("0.")))
 
     def test_codes(self):
         """2.3: type 2 and 3 want a lane; the answer repeats the type."""
