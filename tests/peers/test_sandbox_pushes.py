@@ -38,6 +38,22 @@ class PushCase(UnionCase):
         return found()
 
 
+    def serial(self):
+        return "2017092%d" % (time.time() * 1e6)
+
+    def order_payment(self, serial, **more):
+        """3.4, by scan."""
+        data = {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": "A1", "car_number": u"京A1", "in_time": 1,
+                "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1"}
+        self.client.call("bolinkparkpay", dict(data, **more))
+
+    def scanned(self, entry):
+        """The platform asks for the price of this order."""
+        self.control.ask("/driver/scan", {"link": "union", "order_id": entry["order_id"], "car_number": entry["car_number"],
+                                          "pay_scene": 0})
+        return self.pushed("query_price", "order_id", entry["order_id"])[0]
+
+
 class Pushes(PushCase):
     def test_after_an_entry(self):
         """3.1: after a successful upload the plate's status is pushed (5.2)."""
@@ -60,7 +76,8 @@ class Pushes(PushCase):
         for result, state in (("paid", 1), ("refused", 0)):
             entry = self.entered()
             self.control.ask("/etc", {"answer": "pending", "result": result})
-            word, answer = self.said("etcPayApi", dict(ETC, pay_type="jyyh", order_id=entry["order_id"], car_number=entry["car_number"]))
+            word, answer = self.said("etcPayApi", dict(ETC, pay_type="jyyh", order_id=entry["order_id"],
+                                                       car_number=entry["car_number"]))
             self.assertEqual(word, 2, answer)
             push = self.pushed("outpark", "order_id", entry["order_id"])[0]
             self.assertEqual((int(push.data["state"]), push.data["pay_type"]), (state, "etc"))
@@ -69,22 +86,16 @@ class Pushes(PushCase):
     def test_price_and_prepayment(self):
         """5.1 asks, 5.3 tells of the payment with the number of the query."""
         entry = self.entered()
-        self.control.ask("/driver/scan", {"link": "union", "order_id": entry["order_id"], "car_number": entry["car_number"], "pay_scene": 0})
-        asked = self.pushed("query_price", "order_id", entry["order_id"])[0]
+        asked = self.scanned(entry)
         self.control.ask("/driver/pay", {"link": "union", "query_order_no": asked.data["query_order_no"]})
         paid = self.pushed("prepay_order", "order_id", entry["order_id"])[0]
         self.assertEqual((paid.data["query_order_no"], Decimal(str(getattr(paid.data["prepay"], "text", paid.data["prepay"])))),
                          (asked.data["query_order_no"], Decimal("6.00")))
 
-    def serial(self):
-        return "2017092%d" % (time.time() * 1e6)
-
     def test_short_stay_payment(self):
         """3.4 by scan: 5.10 with the vendor's serial in trade_no and the platform's in out_trade_no; then 4.2 and 5.6."""
         entry, serial = self.entered(), self.serial()
-        self.client.call("bolinkparkpay", {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": entry["order_id"],
-                                           "car_number": entry["car_number"], "in_time": entry["in_time"], "trade_no": serial,
-                                           "channel": "weixin", "pay_type": 0, "time_temp": "1484369702556", "description": "a=1"})
+        self.order_payment(serial, order_id=entry["order_id"], car_number=entry["car_number"], description="a=1")
         self.control.ask("/driver/settle", {"trade_no": serial})
         push = self.pushed("plat_unified_order", "trade_no", serial)[0]
         self.assertEqual((int(push.data["state"]), push.data["amount"], push.data["description"]), (1, "0.50", "a=1"))
@@ -94,9 +105,7 @@ class Pushes(PushCase):
     def test_own_address(self):
         """notify_url of the call overrides the configured address; it has no query."""
         serial = self.serial()
-        self.client.call("bolinkparkpay", {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": "A1", "car_number": u"京A1",
-                                           "in_time": 1, "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1",
-                                           "notify_url": self.referee.base + "/own/address"})
+        self.order_payment(serial, notify_url=self.referee.base + "/own/address")
         self.control.ask("/driver/settle", {"trade_no": serial})
         self.assertEqual(self.pushed("plat_unified_order", "trade_no", serial)[0].path, "/own/address")
 
@@ -114,8 +123,8 @@ class Pushes(PushCase):
         """3.9: 5.11; the order is escaped no more."""
         entry, serial = self.entered(), self.serial()
         self.leave(entry, pay_type="escape", total="7.50")
-        self.said("bolinkescapePay", {"title": u"逃单补缴", "park_id": "21782", "order_id": entry["order_id"], "car_number": entry["car_number"],
-                                      "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1490875218"})
+        self.said("bolinkescapePay", {"title": u"逃单补缴", "park_id": "21782", "order_id": entry["order_id"],
+                                      "car_number": entry["car_number"], "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1490875218"})
         self.control.ask("/driver/settle", {"trade_no": serial})
         push = self.pushed("plat_escape_order", "trade_no", serial)[0]
         self.assertEqual(Decimal(push.data["amount"]), Decimal("7.5"))
@@ -125,8 +134,7 @@ class Pushes(PushCase):
     def test_refund(self):
         """4.2 in progress: 5.6 tells the end."""
         entry = self.entered()
-        self.control.ask("/driver/scan", {"link": "union", "order_id": entry["order_id"], "car_number": entry["car_number"], "pay_scene": 0})
-        asked = self.pushed("query_price", "order_id", entry["order_id"])[0]
+        asked = self.scanned(entry)
         self.control.ask("/driver/pay", {"link": "union", "query_order_no": asked.data["query_order_no"]})
         paid = self.pushed("prepay_order", "order_id", entry["order_id"])[0]
         refund = {"park_id": "21782", "trade_no": paid.data["trade_no"], "refund_money": 1.00, "refund_reason": u"重复扣费"}
@@ -135,7 +143,7 @@ class Pushes(PushCase):
         self.assertEqual(answer["trade_no"], refund["trade_no"])
         if word == 2:
             push = self.pushed("refund", "trade_no", refund["trade_no"])[0]
-            self.assertEqual((int(push.data["state"]), float(push.data["refund_money"]), int(push.data["account_type"])), (1, 1.0, 0))
+            self.assertEqual([float(push.data[m]) for m in ("state", "refund_money", "account_type")], [1, 1, 0])
         self.assertIs(self.said("refund", dict(refund, refund_money=100.0))[0], False, "more than was paid")
 
     def test_red_packet(self):
@@ -154,9 +162,8 @@ class Repeats(PushCase):
     """Payment messages without an answer are sent again after 10, 20, 30, 40, 50, 80, 120, 160, 200 and 300 s."""
 
     def paid(self):
-        serial = "2017092%d" % (time.time() * 1e6)
-        self.client.call("bolinkparkpay", {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": "A1", "car_number": u"京A1",
-                                           "in_time": 1, "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1"})
+        serial = self.serial()
+        self.order_payment(serial)
         self.control.ask("/driver/settle", {"trade_no": serial})
         return serial
 
