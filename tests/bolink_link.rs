@@ -153,7 +153,7 @@ fn open(port: u16, more: Value) -> Bench {
 fn request(service: &str, data: Value) -> Request {
     let Value::Object(data) = data else { panic!("an object") };
     let deadline = Instant::now() + Duration::from_secs(8);
-    Request { interface: None, service: service.into(), data, deadline, kind: RequestKind::Live }
+    Request { interface: None, service: service.into(), data: data.into(), deadline, kind: RequestKind::Live }
 }
 
 impl Bench {

@@ -54,7 +54,12 @@ impl Encoding {
     /// inside strings, where that is the same character.
     pub(super) fn encode(self, text: &str) -> Vec<u8> {
         match self {
-            Encoding::Utf8 => text.as_bytes().to_vec(),
+            Encoding::Utf8 => {
+                // One more for the NUL that follows.
+                let mut bytes = Vec::with_capacity(text.len() + 1);
+                bytes.extend_from_slice(text.as_bytes());
+                bytes
+            }
             Encoding::Gbk => to_gbk(text),
         }
     }

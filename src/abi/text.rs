@@ -42,10 +42,12 @@ pub(super) unsafe fn read<'a>(
 
 /// A new C string in that encoding.
 pub(super) fn to_c(text: &str, encoding: Encoding) -> CString {
-    let mut bytes = encoding.encode(text);
     // JSON has no NUL; a name for one would be, so that nothing is cut.
-    bytes.retain(|byte| *byte != 0);
-    CString::new(bytes).unwrap_or_default()
+    CString::new(encoding.encode(text)).unwrap_or_else(|error| {
+        let mut bytes = error.into_vec();
+        bytes.retain(|byte| *byte != 0);
+        CString::new(bytes).unwrap_or_default()
+    })
 }
 
 /// A place of the caller's for a result. Emptied when made, filled at most once.

@@ -4,7 +4,7 @@
 //! the table does not name pass.
 
 use super::types::*;
-use super::value::{is_absent, is_decimal, is_secret, same_text, text_of};
+use super::value::{is_absent, is_decimal, is_secret, member, same_text, text_of};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -99,17 +99,19 @@ struct Check<'a> {
 impl Check<'_> {
     /// Goes down to the objects that should hold the field. A container that is missing is its own field's problem.
     fn walk(&mut self, holder: &Members, path: &str, at: String) {
-        let Some((head, rest)) = path.split_once('.') else {
+        // Nearly all stand at the top: the quickest look tells.
+        let Some(dot) = path.bytes().position(|byte| byte == b'.') else {
             return self.member(holder, path, at);
         };
+        let (head, rest) = (&path[..dot], &path[dot + 1..]);
         match head.strip_suffix("[]") {
             None => {
-                if let Some(Value::Object(inner)) = holder.get(head) {
+                if let Some(Value::Object(inner)) = member(holder, head) {
                     self.walk(inner, rest, format!("{at}{head}."));
                 }
             }
             Some(list) => {
-                for (place, item) in holder.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+                for (place, item) in member(holder, list).and_then(Value::as_array).into_iter().flatten().enumerate() {
                     if let Value::Object(item) = item {
                         self.walk(item, rest, format!("{at}{list}[{place}]."));
                     }
@@ -120,8 +122,8 @@ impl Check<'_> {
 
     fn member(&mut self, holder: &Members, name: &str, at: String) {
         let field = self.field;
-        let value = holder.get(name);
-        let blank = value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
+        let value = member(holder, name);
+        let blank = value.and_then(Value::as_str).is_some_and(|text| text.chars().all(char::is_whitespace));
         // A number that is blank is not there; a text that is blank is a text.
         if is_absent(value) || (blank && field.kind == Kind::Number) {
             if let Some(rule) = self.required(holder) {
@@ -171,7 +173,7 @@ impl Check<'_> {
                 let own = self.field.path.rsplit_once('.').map_or("", |(container, _)| container);
                 let (beside, name) = path.rsplit_once('.').unwrap_or(("", path));
                 let source = if own == beside { holder } else { self.root };
-                let text = source.get(name).and_then(text_of)?;
+                let text = member(source, name).and_then(text_of)?;
                 values.iter().any(|value| same_text(value, &text)).then_some(Rule::Required(Some(condition)))
             }
         }

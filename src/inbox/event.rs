@@ -3,7 +3,8 @@
 use super::Open;
 use crate::catalogue::{self, Interface, Platform};
 use crate::link::Members;
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a message is to the software.
@@ -45,9 +46,9 @@ pub struct Event {
     /// What it is.
     pub kind: EventKind,
     /// The whole message as it came.
-    pub message: Members,
+    pub message: Arc<Members>,
     /// Its members without the wrapper.
-    pub data: Members,
+    pub data: Arc<Members>,
     /// The software may have been called for it before: the process ended, or it never answered.
     pub redelivered: bool,
     /// It is on disk.
@@ -59,7 +60,8 @@ impl Event {
     pub fn new(id: u64, platform: Platform, message: Members) -> Event {
         let service = message.get("service_name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let (interface, kind) = recognise(platform, &service, &message);
-        let data = unwrap(interface, &message);
+        let data = Arc::new(unwrap(interface, &message));
+        let message = Arc::new(message);
         Event { id, platform, interface, service, kind, message, data, redelivered: false, is_stored: false }
     }
 
@@ -70,16 +72,18 @@ impl Event {
 
     /// The event as JSON: `event_id`, `platform`, `interface`, `service_name`, `kind`, `redelivered`, `data`.
     pub fn json(&self) -> String {
-        let event = json!({
-            "event_id": self.answer_id(),
-            "platform": self.platform.name(),
-            "interface": self.interface.map(|interface| interface.id),
-            "service_name": self.service,
-            "kind": self.kind.name(),
-            "redelivered": self.redelivered,
-            "data": self.data,
-        });
-        event.to_string()
+        // Texts and JSON values always have a JSON form.
+        let text = |value: &str| serde_json::to_string(value).unwrap_or_default();
+        format!(
+            "{{\"event_id\":{},\"platform\":\"{}\",\"interface\":{},\"service_name\":{},\"kind\":\"{}\",\"redelivered\":{},\"data\":{}}}",
+            self.id,
+            self.platform.name(),
+            self.interface.map_or_else(|| "null".to_owned(), |interface| text(interface.id)),
+            text(&self.service),
+            self.kind.name(),
+            self.redelivered,
+            serde_json::to_string(&*self.data).unwrap_or_default(),
+        )
     }
 
     pub(super) fn to_open(&self) -> Open {

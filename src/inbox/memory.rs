@@ -41,7 +41,7 @@ impl Inbox {
             content: key.content,
             platform: event.platform.name(),
             service: event.service.clone(),
-            message: Value::Object(event.message.clone()).to_string(),
+            message: serde_json::to_string(&*event.message).unwrap_or_default(),
         };
         if event.id.is_multiple_of(FORGET_EVERY) {
             store.forget_events(self.limits.window_seconds, MOST);

@@ -49,7 +49,7 @@ pub struct Open {
     platform: Platform,
     interface: Option<&'static Interface>,
     service: String,
-    data: Members,
+    data: Arc<Members>,
     since: Instant,
     is_stored: bool,
 }

@@ -3,13 +3,17 @@
 pub mod backoff;
 pub mod bolink;
 pub mod cloud;
+mod data;
 pub mod dial;
 pub mod etcp;
 pub mod health;
 pub mod http;
+pub mod once;
+mod phase;
 mod shown;
 pub mod union;
 
+pub use self::data::Data;
 pub use self::shown::shown;
 
 use crate::catalogue::{Interface, Platform};
@@ -28,7 +32,7 @@ pub struct Request {
     /// The name it has on this platform's wire.
     pub service: String,
     /// Its members, as they go into `data`.
-    pub data: Members,
+    pub data: Data,
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// What it is to the link.

@@ -54,6 +54,8 @@ struct State {
     /// Unanswered records: how many others had been taken at the last attempt, and how many attempts were in vain while
     /// others were taken.
     suspects: HashMap<i64, (u64, i64)>,
+    /// Records whose connection ended before the answer.
+    broken: HashSet<i64>,
     last_error: Option<String>,
     sent: u64,
     delivered: u64,
@@ -104,6 +106,7 @@ impl Line {
             watchers: 0,
             outcomes: BTreeMap::new(),
             suspects: HashMap::new(),
+            broken: HashSet::new(),
             last_error: None,
             sent: 0,
             delivered: 0,
@@ -126,8 +129,8 @@ impl Line {
         self.changed.notify_all();
     }
 
-    /// Waits for the next record that may go; `None` when the outbox stops.
-    pub fn next(self: &Arc<Self>) -> Option<Record> {
+    /// Waits for the next record that may go; `None` when the outbox stops, or at once when it shall not wait.
+    pub fn next(self: &Arc<Self>, waits: bool) -> Option<Record> {
         let mut state = self.lock();
         loop {
             if self.shared.stop.is_cancelled() {
@@ -144,6 +147,9 @@ impl Line {
                 state.busy.insert(key_of(&record));
                 state.sent += 1;
                 return Some(record);
+            }
+            if !waits && !is_behind && !is_paused {
+                return None;
             }
             // Nothing to send: a good time to write down.
             if state.busy.is_empty() {
@@ -302,6 +308,7 @@ impl Line {
         } else {
             state.delivered += u64::from(matches!(outcome, Settled::Delivered));
             state.suspects.remove(&record.id);
+            state.broken.remove(&record.id);
             if state.watchers > 0 {
                 state.outcomes.insert(record.ticket.unsigned_abs(), told);
             }
@@ -348,6 +355,16 @@ impl Line {
         if wait.is_some() || state.failures >= 3 {
             state.pause(wait);
         }
+    }
+
+    /// The connection ended before the record was answered.
+    pub fn broke(&self, record: &Record) {
+        self.lock().broken.insert(record.id);
+    }
+
+    /// Whether that happened to it; asked once.
+    pub fn was_broken(&self, record: &Record) -> bool {
+        self.lock().broken.remove(&record.id)
     }
 
     /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.

@@ -43,6 +43,12 @@ pub fn judge(outcome: &Outcome) -> Verdict {
     }
 }
 
+/// Whether the cloud's resend guard has seen these bytes before.
+pub fn is_remembered(platform: Platform, outcome: &Outcome) -> bool {
+    let reply = outcome.reply.as_ref().filter(|_| platform == Platform::Cloud && outcome.error.is_none());
+    reply.is_some_and(crate::link::cloud::is_already_handled)
+}
+
 /// Of a record that may have been sent before and whose answer was lost: whether this refusal says that it arrived then.
 /// Bolink has an entry's order already (SDK 2.1).
 pub fn is_there_already(platform: Platform, outcome: &Outcome) -> bool {

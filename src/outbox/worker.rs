@@ -18,7 +18,14 @@ const ASK: Duration = Duration::from_millis(500);
 
 /// Until the outbox stops.
 pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
-    while let Some(record) = line.next() {
+    let mut doubtful = None;
+    loop {
+        let Some(record) = line.next(doubtful.is_none()) else {
+            // Nothing else to send: the last one that a run before this had under way.
+            let Some((record, _)) = doubtful.take().filter(|_| !shared.stop.is_cancelled()) else { return };
+            send_changed(line, shared, record);
+            continue;
+        };
         while !link.is_up() {
             if !shared.stop.sleep(ASK) {
                 return;
@@ -29,8 +36,32 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
         if may_be_repeat && verdict::is_there_already(link.platform(), &outcome) {
             outcome.error = None;
         }
+        let is_repeat = verdict::is_remembered(link.platform(), &outcome);
+        if is_repeat && line.was_broken(&record) {
+            send_changed(line, shared, record);
+            continue;
+        }
+        if is_repeat && record.id <= shared.before {
+            if let Some((record, outcome)) = doubtful.replace((record, outcome)) {
+                settle(line, shared, record, outcome);
+            }
+            continue;
+        }
+        let is_fresh = matches!(verdict::judge(&outcome), Verdict::Delivered | Verdict::Dead(_));
         settle(line, shared, record, outcome);
+        if let Some((record, _)) = doubtful.take_if(|_| is_fresh) {
+            send_changed(line, shared, record);
+        }
     }
+}
+
+/// The cloud's guard remembers a record before it looks at the token, and the token dies with its connection: of a record
+/// that was under way when the connection or the process ended, "already handled" does not say that it is stored. One
+/// request is under way at a time, so after a crash that is only the last one that the guard remembers. It is sent once
+/// more with other bytes: better twice than never.
+fn send_changed(line: &Arc<Line>, shared: &Shared, record: Record) {
+    let error = format!("{}: remembered by the cloud but perhaps not stored", record.service);
+    settle(line, shared, record, Outcome::from(Error::new(Code::NotStored, error)));
 }
 
 fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
@@ -42,7 +73,7 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let patience =
         shared.timeouts.iter().find(|(known, _)| *known == platform).map_or(Duration::from_secs(10), |(_, time)| *time);
     let deadline = Instant::now() + patience;
-    let request = request(platform, interface, &record.service, &members, deadline, RequestKind::Backlog);
+    let request = request(platform, interface, &record.service, &Arc::new(members), deadline, RequestKind::Backlog);
     match link.begin(request).and_then(|pending| pending()) {
         Ok(reply) => of_reply(platform, interface, &record.service, reply),
         Err(error) => Outcome::from(error),
@@ -69,6 +100,9 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             }
             log.warn(format_args!("outbox: {name}: {} again: {}", record.service, error.message));
             line.failed(error.wait);
+            if error.code == Code::Broken {
+                line.broke(&record);
+            }
             let pause = pause_of(shared, record.attempts);
             line.settle(record, Settled::Again { data: None, error: error.message }, outcome, Some(pause));
         }

@@ -116,9 +116,10 @@ fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared:
 fn deliver(link: &dyn Link, job: &Job, log: &Log, shared: &Shared) -> bool {
     let Answer { interface, service, data, event_id, .. } = &job.answer;
     let name = link.platform().name();
+    let data = Arc::new(data.clone());
     loop {
         let request =
-            route::request(link.platform(), *interface, service, data, Instant::now() + ATTEMPT, RequestKind::Answer);
+            route::request(link.platform(), *interface, service, &data, Instant::now() + ATTEMPT, RequestKind::Answer);
         let error = match link.begin(request).and_then(|pending| pending()) {
             Ok(reply) => {
                 match refusal(&reply) {

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::Answer;
 use crate::link::{Members, RequestKind};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What to do with a record that breaks its document's rules.
@@ -77,7 +78,7 @@ impl Sdk {
                 answer.platform,
                 interface,
                 &answer.service,
-                &answer.data,
+                &Arc::new(answer.data.clone()),
                 now,
                 RequestKind::Answer,
             ))

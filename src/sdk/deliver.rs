@@ -80,7 +80,7 @@ fn is_undelivered(code: Code) -> bool {
 }
 
 impl Sdk {
-    pub(super) fn begin<'a>(&'a self, way: &Way<'a>, members: &Members) -> Begun<'a> {
+    pub(super) fn begin<'a>(&'a self, way: &Way<'a>, members: &Arc<Members>) -> Begun<'a> {
         let deadline = self.deadline(way.link.platform());
         if let Some(outbox) = &self.outbox
             && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
@@ -91,7 +91,7 @@ impl Sdk {
         Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)))
     }
 
-    pub(super) fn finish(&self, way: &Way<'_>, members: &Members, begun: Begun<'_>) -> Outcome {
+    pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>) -> Outcome {
         let keeps = is_keepable(way.interface, members) && self.config.word("outbox.when_offline") == "queue";
         let live = match begun {
             Begun::Behind if keeps => return self.behind(way, members),
@@ -133,7 +133,7 @@ impl Sdk {
 
     /// Stores a record; it is on disk when this returns, and is sent as soon as its platforms can be reached.
     pub fn submit(&self, json: &str) -> Result<u64> {
-        let members = self.parse(json)?;
+        let members = Arc::new(self.parse(json)?);
         let outbox = self.outbox()?;
         let Some(service) = members.get("service_name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
             return Err(Error::new(Code::UnknownInterface, "\"service_name\" is missing: it says what the record is"));

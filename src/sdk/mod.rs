@@ -3,6 +3,8 @@
 mod answers;
 mod check;
 mod deliver;
+mod files;
+mod open;
 mod outcome;
 mod pay_status;
 mod platforms;
@@ -20,14 +22,12 @@ use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
-use crate::link::bolink::BolinkLink;
-use crate::link::cloud::CloudLink;
+use crate::link::dial::Cancel;
 use crate::link::{Link, Members};
 use crate::listener::Listener;
-use crate::log::{Level, Log};
+use crate::log::Log;
 use crate::outbox::Outbox;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -46,7 +46,18 @@ pub struct Sdk {
     listener: Option<Listener>,
     outbox: Option<Outbox>,
     validation: Validation,
+    limits: CallLimits,
     is_closed: AtomicBool,
+    /// Thrown when closing: what waits outside the links ends too.
+    closing: Arc<Cancel>,
+}
+
+/// What every call asks of the configuration.
+struct CallLimits {
+    /// Longest text taken.
+    text: usize,
+    cloud: Duration,
+    bolink: Duration,
 }
 
 impl std::fmt::Debug for Sdk {
@@ -58,7 +69,7 @@ impl std::fmt::Debug for Sdk {
 impl Sdk {
     /// Starts the links; they connect by themselves, this does not wait for them.
     pub fn open(config: Config) -> Result<Sdk> {
-        let log = Arc::new(open_log(&config)?);
+        let log = Arc::new(open::log(&config)?);
         let limits = Limits {
             queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
             keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
@@ -67,7 +78,7 @@ impl Sdk {
         };
         let store = deliver::open_store(&config, &log)?;
         let inbox = Inbox::open(limits, log.clone(), store.clone())?;
-        let links = open_links(&config, &log, &inbox).inspect_err(|_| {
+        let links = open::links(&config, &log, &inbox).inspect_err(|_| {
             inbox.close(Duration::ZERO);
         })?;
         let links = Arc::new(links);
@@ -80,8 +91,15 @@ impl Sdk {
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
+        let limits = CallLimits {
+            text: usize::try_from(config.number("limits.text_bytes")).unwrap_or(usize::MAX),
+            cloud: config.millis("cloud.request_timeout_ms"),
+            bolink: config.millis("bolink.request_timeout_ms"),
+        };
         let is_closed = AtomicBool::new(false);
-        let mut sdk = Sdk { config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
+        let closing = Arc::default();
+        let mut sdk =
+            Sdk { closing, limits, config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
         // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
         sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
         Ok(sdk)
@@ -123,7 +141,8 @@ impl Sdk {
         self.prepare(interface, &mut members);
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
-            Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &members),
+            Direction::Uplink if service == files::SERVICE => self.upload_file(&members),
+            Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &Arc::new(members)),
             Direction::Local if service == "pay_status" => self.pay_status(&members),
             Direction::Downlink => self.upload_members(members),
             Direction::Local | Direction::Definition => Err(Error::new(
@@ -137,7 +156,7 @@ impl Sdk {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(Error::new(Code::Closed, "the handle is closed"));
         }
-        let limit = usize::try_from(self.config.number("limits.text_bytes")).unwrap_or(usize::MAX);
+        let limit = self.limits.text;
         if json.len() > limit {
             let message = format!("the text has {} bytes, at most {limit} are taken (limits.text_bytes)", json.len());
             return Err(Error::new(Code::TooLarge, message));
@@ -156,6 +175,9 @@ impl Sdk {
         if service == "pay_status" {
             return self.pay_status(&members);
         }
+        if service == files::SERVICE {
+            return self.upload_file(&members);
+        }
         let target = members.get("data_target").and_then(Value::as_str);
         if let Some(id) = self.etc_by_union(service, target) {
             return self.call_members(id, members);
@@ -169,6 +191,7 @@ impl Sdk {
             return self.late_answer(interface, members);
         }
         let ways = self.ways(service, target, &candidates)?;
+        let members = Arc::new(members);
         self.send(&ways, &members)
     }
 
@@ -180,7 +203,7 @@ impl Sdk {
     }
 
     /// Sends to each platform, waits for all.
-    fn send(&self, ways: &[Way<'_>], members: &Members) -> Result<Outcome> {
+    fn send(&self, ways: &[Way<'_>], members: &Arc<Members>) -> Result<Outcome> {
         for way in ways {
             self.check(way.interface, members, Side::Request)?;
         }
@@ -191,13 +214,13 @@ impl Sdk {
     }
 
     fn deadline(&self, platform: Platform) -> Instant {
-        let key = match platform {
-            Platform::Bolink => "bolink.request_timeout_ms",
-            Platform::Union => "union.request_timeout_ms",
-            Platform::Etcp => "etcp.request_timeout_ms",
-            Platform::Cloud | Platform::Screen => "cloud.request_timeout_ms",
-        };
-        Instant::now() + self.config.millis(key)
+        Instant::now()
+            + match platform {
+                Platform::Bolink => self.limits.bolink,
+                Platform::Union => self.config.millis("union.request_timeout_ms"),
+                Platform::Etcp => self.config.millis("etcp.request_timeout_ms"),
+                Platform::Cloud | Platform::Screen => self.limits.cloud,
+            }
     }
 
     /// Sets or removes the handler; the old one is dropped on the dispatch thread when its last call is over.
@@ -310,6 +333,7 @@ impl Sdk {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Code::Closed, "the handle is closed already"));
         }
+        self.closing.cancel();
         let deadline = Instant::now() + timeout;
         if let Some(listener) = &self.listener {
             listener.shut();
@@ -346,33 +370,6 @@ impl Drop for Sdk {
         // Closed already, most often; the result tells nothing more then.
         let _ = self.close(Duration::ZERO);
     }
-}
-
-fn open_log(config: &Config) -> Result<Log> {
-    let level = Level::parse(config.word("log.level")).unwrap_or(Level::Info);
-    let mut log = Log::new(level);
-    if config.flag("log_show") {
-        let beside = || std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("logs")));
-        let dir = config.text("log.dir").map(PathBuf::from).or_else(beside).unwrap_or_else(|| PathBuf::from("logs"));
-        let files = u32::try_from(config.number("log.files")).unwrap_or(1);
-        log = log.with_folder(&dir, config.number("log.max_bytes").unsigned_abs(), files)?;
-    }
-    for secret in config.secrets() {
-        log.protect(&secret);
-    }
-    Ok(log)
-}
-
-fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec<Box<dyn Link>>> {
-    let mut links: Vec<Box<dyn Link>> = Vec::new();
-    if config.text("cloud_addr").is_some() {
-        links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
-    }
-    if config.text("bolink_addr").is_some() {
-        links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
-    }
-    links.extend(platforms::open(config, log)?);
-    Ok(links)
 }
 
 fn title_only(interface: &Interface) -> Error {

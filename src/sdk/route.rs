@@ -3,8 +3,9 @@
 use super::Sdk;
 use crate::catalogue::{Candidate, Interface, Platform};
 use crate::error::{Code, Error, Result};
-use crate::link::{Link, Members, Request, RequestKind};
+use crate::link::{Data, Link, Members, Request, RequestKind};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One platform's share of a record.
@@ -21,7 +22,7 @@ impl Way<'_> {
     }
 
     /// The record in this platform's form.
-    pub fn request(&self, members: &Members, deadline: Instant, kind: RequestKind) -> Request {
+    pub fn request(&self, members: &Arc<Members>, deadline: Instant, kind: RequestKind) -> Request {
         request(self.link.platform(), self.interface, &self.service, members, deadline, kind)
     }
 }
@@ -33,25 +34,24 @@ pub fn request(
     link: Platform,
     interface: Option<&'static Interface>,
     service: &str,
-    members: &Members,
+    members: &Arc<Members>,
     deadline: Instant,
     kind: RequestKind,
 ) -> Request {
-    let mut data = Members::new();
+    let mut head = Vec::new();
     let home = interface.map_or(link, |interface| interface.platform);
     if link == Platform::Cloud {
-        data.insert("service_name".into(), Value::from(service));
+        head.push(("service_name", Value::from(service)));
         let target = members.get("data_target").cloned().or_else(|| home.data_target().map(Value::from));
-        data.extend(target.map(|target| ("data_target".to_owned(), target)));
+        head.extend(target.map(|target| ("data_target", target)));
     }
-    // Some calls of the open API name their service inside (API 10).
-    let is_ours = |name: &str| {
-        matches!(name, "service_name" | "data_target")
-            && !(link == Platform::Union
-                && interface.is_some_and(|interface| interface.fields.iter().any(|field| field.path == name)))
-    };
-    let own = members.iter().filter(|(name, _)| !is_ours(name));
-    data.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+    if link == Platform::Union {
+        // Some calls of the open API name their service inside (API 10).
+        let inside = |name: &str| interface.is_some_and(|known| known.fields.iter().any(|field| field.path == name));
+        let named = ["service_name", "data_target"].into_iter().filter(|name| inside(name));
+        head.extend(named.filter_map(|name| members.get(name).map(|value| (name, value.clone()))));
+    }
+    let data = Data::new(head, members.clone());
     let wire_name = interface
         .filter(|_| link == Platform::Bolink && kind != RequestKind::Answer)
         .and_then(|interface| interface.wire_name);

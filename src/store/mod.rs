@@ -12,8 +12,9 @@ pub use self::records::{Count, Dead, NewRecord, Record, Settled};
 use self::file::StoreFile;
 use self::writer::{Job, Writer};
 use crate::error::{Code, Error, Result};
+use crate::link::once::once;
 use crate::log::Log;
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -128,15 +129,14 @@ impl Store {
         work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
         tell: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T> {
-        let (sender, receiver) = bounded(1);
+        let (sender, receiver) = once();
         self.write(work, move |outcome| {
             if let Ok(value) = &outcome {
                 tell(value);
             }
-            // The waiter cannot have gone: it waits below.
-            let _ = sender.send(outcome);
+            sender.give(outcome);
         });
-        receiver.recv().unwrap_or_else(|_| Err(gone()))
+        receiver.take().unwrap_or_else(|| Err(gone()))
     }
 
     /// A connection to read with; open a new one when [`Store::epoch`] has changed.

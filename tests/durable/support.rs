@@ -141,7 +141,7 @@ impl Platform {
     }
 
     pub fn with<T>(&self, look: impl FnOnce(&mut Desk) -> T) -> T {
-        let result = look(&mut self.desk.0.lock().unwrap());
+        let result = look(&mut self.desk.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         self.desk.1.notify_all();
         result
     }
@@ -152,7 +152,7 @@ impl Platform {
     }
 
     pub fn until(&self, what: &str, wanted: impl Fn(&Desk) -> bool) {
-        let desk = self.desk.0.lock().unwrap();
+        let desk = self.desk.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (desk, waited) = self.desk.1.wait_timeout_while(desk, PATIENCE, |desk| !wanted(desk)).unwrap();
         assert!(!waited.timed_out(), "never: {what}: {:?}", desk.uploads);
     }
@@ -176,7 +176,7 @@ impl Platform {
 
 fn serve(asked: &Asked, shared: &(Mutex<Desk>, Condvar)) -> Option<Vec<u8>> {
     let message: Value = serde_json::from_str(&asked.body).ok()?;
-    let mut desk = shared.0.lock().unwrap();
+    let mut desk = shared.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if desk.is_down {
         return None;
     }
@@ -190,7 +190,7 @@ fn serve(asked: &Asked, shared: &(Mutex<Desk>, Condvar)) -> Option<Vec<u8>> {
     if asked.line.contains("download.do") {
         let idle = |desk: &mut Desk| desk.downlinks.is_empty() && !desk.is_down && token == format!("t{}", desk.tokens);
         let (mut desk, _) = shared.1.wait_timeout_while(desk, Duration::from_secs(5), idle).unwrap();
-        if desk.is_down {
+        if desk.is_down || token != format!("t{}", desk.tokens) {
             return None;
         }
         let message = desk.downlinks.pop_front();
@@ -236,7 +236,7 @@ pub fn options(folder: &Path, more: &Value) -> Value {
         "http": {"proxy": ""}, "store": {"dir": folder},
         "bolink": {"retry_first_ms": 20, "retry_longest_ms": 50, "request_timeout_ms": 3000},
         "cloud": {"retry_first_ms": 20, "retry_longest_ms": 50, "request_timeout_ms": 3000, "login_pause_ms": 0,
-            "orders_per_second": 0, "requests_per_window": 0},
+            "orders_per_second": 0},
         "outbox": {"retry_first_ms": 20, "retry_longest_ms": 60},
     });
     for (name, value) in more.as_object().unwrap() {

@@ -184,3 +184,11 @@ pub fn charged(trade_no: &str) -> Value {
            "fee": 0.0, "park_id": "20003", "order_id": "10000", "trade_no": trade_no, "pay_type": "etc",
            "pay_time": 1490876000, "total": 0.01, "errmsg": "支付成功"})
 }
+
+/// A folder of this test, and the option that puts a store there.
+pub fn store_options(name: &str) -> (std::path::PathBuf, Value) {
+    let dir = std::env::temp_dir().join(format!("parklink-listener-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    let options = json!({"store": {"dir": dir.to_str().unwrap()}});
+    (dir, options)
+}

@@ -1,8 +1,10 @@
-"""Pictures (SDK 2.12): by HTTP beside the line, with the line's token; against a recorder, and against the sandbox."""
+"""Pictures (SDK 2.12) and log files (SDK 2.32): by HTTP beside the line, with the line's token; against a recorder, and against the sandbox."""
 import base64
 import http.server
 import json
 import os
+import shutil
+import tempfile
 import threading
 import unittest
 
@@ -87,6 +89,41 @@ class Pictures(LibraryCase):
             self.assertEqual(code, parklink.TOO_LARGE)
             self.assertIn("201100", lot.last_error)
             self.assertEqual(recorder.taken, [])
+
+
+class LogFiles(LibraryCase):
+    """SDK 2.32: only files of one folder, only to known hosts."""
+
+    def test_only_what_the_software_allowed_is_sent(self):
+        folder = tempfile.mkdtemp(prefix="parklink-files-")
+        self.addCleanup(shutil.rmtree, folder)
+        inside, outside = os.path.join(folder, "logs", "1.INFO"), os.path.join(folder, "key")
+        os.mkdir(os.path.dirname(inside))
+        for path in (inside, outside):
+            with open(path, "wb") as f:
+                f.write(b"\x00\xff" + path.encode())
+        os.symlink(outside, os.path.join(folder, "logs", "link"))
+        recorder = Recorder('{"state":1,"errmsg":"upload data success!"}')
+        self.addCleanup(recorder.stop)
+        record = {"service_name": "upload_file", "data_target": "bolink", "url": recorder.url, "filepath": inside}
+        with CloudServer() as cloud:
+            shut = self.open(self.config(cloud, http={"proxy": ""}))
+            self.assertEqual(shut.try_upload(record)[0], parklink.UNSUPPORTED)
+            files = {"dir": os.path.dirname(inside), "hosts": "example.com, 127.0.0.1"}
+            lot = self.open(self.config(cloud, http={"proxy": ""}, files=files))
+            for bad in (dict(record, filepath=outside), dict(record, filepath=os.path.join(folder, "logs", "link")),
+                        dict(record, filepath=os.path.join(folder, "logs", "..", "key")),
+                        dict(record, url="http://localhost:1/x")):
+                self.assertEqual(lot.try_upload(bad)[0], parklink.INVALID, bad)
+            self.assertEqual(recorder.taken, [])
+            self.assertEqual(lot.upload(record)["state"], 1)
+        _, kind, body = recorder.taken[0]
+        self.assertTrue(kind.startswith("multipart/form-data; boundary="))
+        boundary = kind.split("boundary=")[1].encode()
+        head, content = body.split(b"\r\n\r\n", 1)
+        self.assertTrue(head.startswith(b"--" + boundary + b"\r\n"))
+        self.assertIn(b'name="filepath"; filename="1.INFO"', head)
+        self.assertEqual(content, b"\x00\xff" + inside.encode() + b"\r\n--" + boundary + b"--\r\n")
 
 
 @unittest.skipUnless(os.environ.get("PARKLINK_SANDBOX"), "PARKLINK_SANDBOX is not set")

@@ -88,7 +88,7 @@ impl Session {
         let Some(messages) = messages.filter(|_| is_wanted) else { return self.sdk.on_downlink(None) };
         self.sdk.on_downlink(Some(Box::new(move |event| {
             // Waits while the software is slow; ends when the session does.
-            let _ = messages.send(Value::Object(event.message.clone()).to_string());
+            let _ = messages.send(serde_json::to_string(&*event.message).unwrap_or_default());
         })))
     }
 

@@ -1,8 +1,8 @@
 //! The texts of Bolink's HTTP mode: what is posted, and what an answer means.
 
 use crate::error::{Code, Error, Result};
-use crate::link::Members;
 use crate::link::http::Response;
+use crate::link::{Data, Members};
 use crate::wire::{normal, sign};
 use serde_json::Value;
 
@@ -14,17 +14,21 @@ pub struct Signed {
 
 impl Signed {
     /// Signs `data` as it will be sent.
-    pub fn new(service: &str, data: &Members, ukey: &str) -> Result<Signed> {
-        let text = normal::object(data).map_err(|number| {
+    pub fn new(service: &str, data: &Data, ukey: &str) -> Result<Signed> {
+        let mut tail = String::with_capacity(512);
+        tail.push_str("\"data\":");
+        let begin = tail.len();
+        normal::object(&mut tail, data.iter()).map_err(|number| {
             Error::new(Code::Invalid, format!("the number {} is beyond what the platform can hold", number.0))
         })?;
-        let mut head = String::with_capacity(160 + text.len());
+        let mut head = String::with_capacity(160);
         head.push_str("{\"service_name\":");
         normal::string(&mut head, service);
         head.push_str(",\"sign\":\"");
-        head.push_str(&sign::keyed(&text, ukey));
+        head.push_str(&sign::keyed(&tail[begin..], ukey));
         head.push_str("\",");
-        Ok(Signed { head, tail: format!("\"data\":{text}}}") })
+        tail.push('}');
+        Ok(Signed { head, tail })
     }
 
     /// The body of the request; a login has no token.
@@ -168,18 +172,18 @@ mod tests {
     #[test]
     fn the_documented_login_is_signed_as_documented() {
         let data = r#"{"union_id":"200208","park_id":"21835","local_id":"0071cc97102b_1001_qh321_quanhao-atest1"}"#;
-        let signed = Signed::new("login", &members(data), "8403A41ED5EF20BC").unwrap();
+        let signed = Signed::new("login", &members(data).into(), "8403A41ED5EF20BC").unwrap();
         let expected = r#"{"service_name":"login","sign":"CB649425CB5548A375099103AB04CC1E","data":"#;
         assert_eq!(signed.body(None), format!("{expected}{data}}}"));
     }
 
     #[test]
     fn the_token_stands_before_the_data() {
-        let signed = Signed::new("inpark", &members(r#"{"money":"0.10","车":null,"n":1.50}"#), "k").unwrap();
+        let signed = Signed::new("inpark", &members(r#"{"money":"0.10","车":null,"n":1.50}"#).into(), "k").unwrap();
         let body = signed.body(Some("t\"1"));
         assert!(body.ends_with(r#","token":"t\"1","data":{"money":"0.10","n":1.50}}"#), "{body}");
         assert_eq!(poll("abc"), r#"{"token":"abc"}"#);
-        let error = Signed::new("inpark", &members(r#"{"n":1e99999999999}"#), "k").err().unwrap();
+        let error = Signed::new("inpark", &members(r#"{"n":1e99999999999}"#).into(), "k").err().unwrap();
         assert_eq!(error.code, Code::Invalid);
     }
 

@@ -121,7 +121,7 @@ impl BolinkLink {
             upload: client.target(&format!("{base}/upload.do"), CONTENT_TYPE)?,
             download: client.target(&format!("{base}/download.do"), CONTENT_TYPE)?,
             client,
-            login: Signed::new("login", &login_data(config), &ukey)?,
+            login: Signed::new("login", &login_data(config).into(), &ukey)?,
             ukey,
             cancel,
             sink,
@@ -175,7 +175,7 @@ impl Link for BolinkLink {
             return Err(Error::new(Code::Closed, "the handle was closed"));
         }
         // It chooses between the platforms inside the lot's software; over HTTP it means nothing.
-        request.data.shift_remove("data_target");
+        request.data.without_address();
         let signed = Signed::new(&request.service, &request.data, &shared.ukey)?;
         Ok(Box::new(move || shared.exchange(&request, &signed)))
     }

@@ -1,7 +1,7 @@
 //! Lines to the cloud: normal form, signature, measure.
 
 use crate::error::{Code, Error, Result};
-use crate::link::Members;
+use crate::link::Data;
 use crate::wire::{normal, sign};
 use serde_json::Value;
 
@@ -21,9 +21,10 @@ pub struct Signed {
 }
 
 /// Brings data into its signed form.
-pub fn signed(data: &Members, key: &str) -> Result<Signed> {
-    refuse_magic_names(data)?;
-    let text = normal::object(data).map_err(|number| {
+pub fn signed(data: &Data, key: &str) -> Result<Signed> {
+    refuse_magic_names(data.iter())?;
+    let mut text = String::with_capacity(512);
+    normal::object(&mut text, data.iter()).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
     })?;
     let sign = sign::keyed(&text, key);
@@ -31,7 +32,7 @@ pub fn signed(data: &Members, key: &str) -> Result<Signed> {
 }
 
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
-fn refuse_magic_names(members: &Members) -> Result<()> {
+fn refuse_magic_names<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
     for (name, value) in members {
         if name == "@type" || name == "$ref" {
             return Err(Error::new(
@@ -46,7 +47,7 @@ fn refuse_magic_names(members: &Members) -> Result<()> {
 
 fn refuse_in(value: &Value) -> Result<()> {
     match value {
-        Value::Object(members) => refuse_magic_names(members),
+        Value::Object(members) => refuse_magic_names(members.iter().map(|(name, value)| (name.as_str(), value))),
         Value::Array(items) => items.iter().try_for_each(refuse_in),
         _ => Ok(()),
     }
@@ -77,19 +78,18 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
 }
 
 /// Refuses what the server would throw away without a word.
-pub fn measure(service: &str, token: Option<&str>, data: &Members, signed: &Signed, limit: usize) -> Result<()> {
-    let token = token.map_or(TOKEN_LENGTH, str::len);
-    let mut name = String::new();
-    normal::string(&mut name, service);
+pub fn measure(service: &str, token: Option<&str>, data: &Data, signed: &Signed, limit: usize) -> Result<()> {
+    let mut wrapper = String::with_capacity(64);
+    normal::string(&mut wrapper, service);
     let length = "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
-        + name.len()
+        + wrapper.len()
         + 32
-        + token
+        + token.map_or(TOKEN_LENGTH, str::len)
         + signed.text.len();
     if length <= limit {
         return Ok(());
     }
-    let mut sizes: Vec<(usize, &String)> =
+    let mut sizes: Vec<(usize, &str)> =
         data.iter().map(|(name, value)| (normal::text(value).map_or(0, |text| text.len()), name)).collect();
     sizes.sort_by(|a, b| b.cmp(a));
     let longest: Vec<String> = sizes.iter().take(3).map(|(size, name)| format!("{name} {size}")).collect();
@@ -107,8 +107,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn members(value: Value) -> Members {
-        value.as_object().unwrap().clone()
+    fn members(value: Value) -> Data {
+        Data::from(value.as_object().unwrap().clone())
     }
 
     #[test]

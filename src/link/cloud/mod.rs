@@ -7,25 +7,25 @@ mod guard;
 mod line;
 mod picture;
 mod rate;
+mod reading;
 mod state;
 
 pub use self::state::is_already_handled;
 
 use self::picture::Pictures;
 use self::rate::Rate;
+use self::reading::Reading;
 use self::state::{Facts, Phase, State};
 use super::backoff::Backoff;
 use super::dial::{Cancel, dial};
-use super::{Link, Members, Pending, Request, Sink};
+use super::once::once;
+use super::{Data, Link, Members, Pending, Request, Sink};
 use crate::catalogue::Platform;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::log::Log;
-use crate::wire::frame::{Decoder, Frame};
-use crossbeam_channel::bounded;
+use crate::wire::frame::Frame;
 use serde_json::Value;
-use std::io::Read;
-use std::net::TcpStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -53,13 +53,14 @@ struct Inner {
     port: u16,
     connect_patience: Duration,
     retry: (Duration, Duration),
+    reading: Mutex<Option<Arc<Reading>>>,
 }
 
 impl CloudLink {
     /// Starts it. It connects by itself.
     pub fn open(config: &Config, log: Arc<Log>, sink: Arc<dyn Sink>) -> Result<CloudLink> {
         let key = config.text("ckey").or_else(|| config.text("ukey")).unwrap_or_default().to_owned();
-        let login = line::signed(&login_data(config), &key)?;
+        let login = line::signed(&Data::from(login_data(config)), &key)?;
         let count = |key| usize::try_from(config.number(key)).unwrap_or(0);
         let cancel = Arc::new(Cancel::default());
         let facts = Facts {
@@ -88,6 +89,7 @@ impl CloudLink {
             port: u16::try_from(config.number("cport")).unwrap_or(0),
             connect_patience: config.millis("cloud.connect_timeout_ms"),
             retry: (config.millis("cloud.retry_first_ms"), config.millis("cloud.retry_longest_ms")),
+            reading: Mutex::default(),
         });
         let for_keeper = inner.clone();
         let keeper = thread::Builder::new()
@@ -121,15 +123,20 @@ impl Link for CloudLink {
         if request.service == picture::SERVICE {
             return inner.begin_picture(request);
         }
-        let (done, outcome) = bounded(1);
-        {
+        let (done, outcome) = once();
+        let reading = {
             let mut state = inner.lock();
             state.queue(&inner.facts, request, done)?;
             state.pump(&inner.facts, Instant::now());
             inner.nudge(&state);
-        }
+            inner.reading()
+        };
         Ok(Box::new(move || {
-            outcome.recv().unwrap_or_else(|_| Err(Error::new(Code::Internal, "the cloud link dropped a request")))
+            if let Some(reading) = reading {
+                reading.read_for(|frame| inner.take(frame), || outcome.is_ready(), || inner.lock().is_idle());
+            }
+            let dropped = || Err(Error::new(Code::Internal, "the cloud link dropped a request"));
+            outcome.take().unwrap_or_else(dropped)
         }))
     }
 
@@ -199,6 +206,10 @@ impl Inner {
         }
     }
 
+    fn reading(&self) -> Option<Arc<Reading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Wakes the keeper when something is due before it means to look.
     fn nudge(&self, state: &State) {
         if state.next_look(&self.facts, Instant::now()) < state.keeper_looks_at {
@@ -236,12 +247,13 @@ impl Inner {
             .map_err(|error| format!("cannot connect to {to}: {error}"))?;
         let broken = |error: std::io::Error| format!("the connection to {to} broke: {error}");
         stream.set_write_timeout(Some(WRITE_PATIENCE)).map_err(broken)?;
-        let reading = stream.try_clone().map_err(broken)?;
+        let reading = Arc::new(Reading::new(stream.try_clone().map_err(broken)?));
+        *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
         self.lock().connected(&self.facts, stream, Instant::now());
         let for_reader = self.clone();
         let reader = thread::Builder::new()
             .name("parklink-cloud-r".into())
-            .spawn(move || for_reader.read(reading))
+            .spawn(move || for_reader.read(&reading))
             .map_err(|error| format!("no thread to read with: {error}"))?;
         self.watch();
         let end = reader.join();
@@ -266,21 +278,8 @@ impl Inner {
     }
 
     /// Reads until the connection ends; tells why.
-    fn read(&self, mut stream: TcpStream) -> String {
-        let mut decoder = Decoder::default();
-        let mut buffer = vec![0; 64 << 10];
-        let reason = loop {
-            let length = match stream.read(&mut buffer) {
-                Ok(0) => break "closed by the cloud".to_owned(),
-                Ok(length) => length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => break error.to_string(),
-            };
-            if decoder.feed(&buffer[..length], |frame| self.take(frame)).is_err() {
-                break "a message without an end".to_owned();
-            }
-        };
-        let _ = stream.shutdown(std::net::Shutdown::Both);
+    fn read(&self, reading: &Reading) -> String {
+        let reason = reading.run(|frame| self.take(frame), || self.lock().is_idle());
         self.lock().reading = false;
         self.changed.notify_all();
         reason

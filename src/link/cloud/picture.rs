@@ -45,7 +45,7 @@ impl Pictures {
     /// Sends a picture and waits for the answer.
     pub fn send(&self, request: &Request, token: &str) -> Result<Members> {
         Self::check(request)?;
-        let body = json!({"token": token, "service_name": SERVICE, "data": request.data});
+        let body = json!({"token": token, "service_name": SERVICE, "data": request.data.to_members()});
         let text = normal::text(&body)
             .map_err(|number| Error::new(Code::Invalid, format!("the number {} cannot be sent", number.0)))?;
         let body = self.client.post(&self.target, &text, request.deadline)?.ok()?;

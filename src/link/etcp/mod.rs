@@ -341,7 +341,7 @@ impl Link for EtcpLink {
             let message = format!("{}: no such call is in ETCP's document; nothing was sent", request.service);
             return Err(Error::new(Code::Unsupported, message));
         };
-        Ok(Box::new(move || self.call(interface, request.data, request.deadline)))
+        Ok(Box::new(move || self.call(interface, request.data.to_members(), request.deadline)))
     }
 
     fn status(&self) -> Members {

@@ -149,8 +149,8 @@ impl Client {
 
     /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
     /// server may have taken it; with every other error it has not.
-    pub fn post(&self, target: &Target, body: &str, deadline: Instant) -> Result<Response> {
-        self.ask(target, Some(body), deadline)
+    pub fn post(&self, target: &Target, body: &(impl AsRef<[u8]> + ?Sized), deadline: Instant) -> Result<Response> {
+        self.ask(target, Some(body.as_ref()), deadline)
     }
 
     /// The same with GET: `query` follows the address, and is never logged.
@@ -164,7 +164,7 @@ impl Client {
         self.ask(&target, None, deadline)
     }
 
-    fn ask(&self, target: &Target, body: Option<&str>, deadline: Instant) -> Result<Response> {
+    fn ask(&self, target: &Target, body: Option<&[u8]>, deadline: Instant) -> Result<Response> {
         let started = Instant::now();
         let mut tries = 0;
         let outcome = loop {
@@ -190,7 +190,7 @@ impl Client {
     fn exchange(
         &self,
         target: &Target,
-        body: Option<&str>,
+        body: Option<&[u8]>,
         deadline: Instant,
     ) -> std::result::Result<Response, ureq::Error> {
         let left = deadline.saturating_duration_since(Instant::now());

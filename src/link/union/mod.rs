@@ -148,13 +148,13 @@ impl Link for UnionLink {
         };
         let url = self.hosts.url(path)?;
         if interface.method == "GET" {
-            let page = self.page(interface, &url, request.data);
+            let page = self.page(interface, &url, request.data.to_members());
             return Ok(Box::new(move || Ok(page)));
         }
         if self.log.is_on(Level::Trace) {
-            self.log.trace(format_args!("union > {} {}", interface.id, shown(&request.data)));
+            self.log.trace(format_args!("union > {} {}", interface.id, shown(&request.data.to_members())));
         }
-        let body = self.envelope(interface, path, request.data)?;
+        let body = self.envelope(interface, path, request.data.to_members())?;
         Ok(Box::new(move || self.exchange(interface, &url, &body, request.deadline)))
     }
 

@@ -4,8 +4,8 @@ use crate::catalogue::Platform;
 use crate::error::{Error, Result};
 use crate::link::cloud::classify::{Expected, as_text};
 use crate::link::cloud::line::{self, Signed};
+use crate::link::once::Giver;
 use crate::link::{Members, Request, RequestKind};
-use crossbeam_channel::Sender;
 use std::time::Instant;
 
 /// A request in the queue or under way.
@@ -16,7 +16,7 @@ pub(super) struct Job {
     pub(super) attempts: u32,
     /// The server remembers an earlier form of it without having stored it.
     pub(super) refused: Option<Error>,
-    pub(super) done: Sender<Result<Members>>,
+    pub(super) done: Giver<Result<Members>>,
 }
 
 impl Job {
@@ -42,8 +42,7 @@ impl Job {
     }
 
     pub(super) fn end(self, outcome: Result<Members>) {
-        // Nobody may be waiting any more: then nobody needs it.
-        let _ = self.done.send(outcome);
+        self.done.give(outcome);
     }
 
     /// The end of a job that was not sent (again).
@@ -75,7 +74,7 @@ pub(super) fn expectation(request: &Request) -> Expected {
     {
         names.extend(interface.reply_names.iter().map(|name| (*name).to_owned()));
         for name in interface.correlate_by {
-            if let Some(value) = request.data.get(*name) {
+            if let Some(value) = request.data.get(name) {
                 keys.push((*name, value.clone()));
                 // A reply may carry the key under the name that is really on the wire.
                 let aliases = interface.reply_aliases.iter().filter(|(documented, _)| documented == name);

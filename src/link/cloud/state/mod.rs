@@ -15,39 +15,13 @@ use super::rate::Rate;
 use crate::error::{Code, Error, Result};
 use crate::link::Members;
 use crate::link::backoff::Backoff;
+pub use crate::link::phase::Phase;
 use crate::log::Log;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// What the link is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Connecting or logging in, not yet failed.
-    Connecting,
-    /// Logged in.
-    Up,
-    /// Waiting to try again.
-    Down,
-    /// The platform refused the login; waiting to try again.
-    Refused,
-    /// Shut.
-    Closed,
-}
-
-impl Phase {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Phase::Connecting => "connecting",
-            Phase::Up => "up",
-            Phase::Down => "down",
-            Phase::Refused => "refused",
-            Phase::Closed => "closed",
-        }
-    }
-}
 
 /// What does not change while the link is open.
 #[derive(Debug)]
@@ -131,6 +105,11 @@ impl State {
             beat_at: now,
             beat_sent: None,
         }
+    }
+
+    /// Nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_none()
     }
 
     fn enter(&mut self, phase: Phase) {

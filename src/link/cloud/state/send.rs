@@ -4,9 +4,8 @@ use super::job::{Job, UnderWay, expectation};
 use super::{Facts, Phase, State, closed};
 use crate::error::{Code, Error, Result};
 use crate::link::cloud::line::{self, Signed};
-use crate::link::{Members, Request};
-use crossbeam_channel::Sender;
-use serde_json::Value;
+use crate::link::once::Giver;
+use crate::link::{Data, Members, Request};
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,7 +15,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 
 impl State {
     /// Queues a request. The caller pumps.
-    pub fn queue(&mut self, facts: &Facts, mut request: Request, done: Sender<Result<Members>>) -> Result<()> {
+    pub fn queue(&mut self, facts: &Facts, mut request: Request, done: Giver<Result<Members>>) -> Result<()> {
         match self.phase {
             Phase::Connecting | Phase::Up => {}
             Phase::Closed => return Err(closed()),
@@ -167,8 +166,8 @@ impl State {
 }
 
 /// Adds or changes the member that only makes the bytes other ones, and signs anew.
-pub(super) fn vary(data: &mut Members, key: &str) -> Result<Signed> {
+pub(super) fn vary(data: &mut Data, key: &str) -> Result<Signed> {
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
-    data.insert("random_temp".into(), Value::from(format!("{stamp}")));
+    data.set_stamp(stamp.to_string());
     line::signed(data, key)
 }

@@ -1,0 +1,94 @@
+//! One value from one thread to another. The waiting thread sleeps at once: to spin for a reply that takes a round trip
+//! only takes the processor from whoever brings it.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+enum Slot<T> {
+    Empty,
+    Full(T),
+    /// The giver is gone.
+    Closed,
+}
+
+struct Shared<T> {
+    slot: Mutex<Slot<T>>,
+    filled: Condvar,
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Slot<T>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, with: Slot<T>) {
+        let mut slot = self.lock();
+        if matches!(*slot, Slot::Empty) {
+            *slot = with;
+            drop(slot);
+            self.filled.notify_one();
+        }
+    }
+}
+
+/// The end that gives.
+pub struct Giver<T>(Arc<Shared<T>>);
+
+/// The end that takes.
+pub struct Taker<T>(Arc<Shared<T>>);
+
+/// Both ends.
+pub fn once<T>() -> (Giver<T>, Taker<T>) {
+    let shared = Arc::new(Shared { slot: Mutex::new(Slot::Empty), filled: Condvar::new() });
+    (Giver(shared.clone()), Taker(shared))
+}
+
+impl<T> Giver<T> {
+    /// Gives the value.
+    pub fn give(self, value: T) {
+        self.0.fill(Slot::Full(value));
+    }
+}
+
+impl<T> Drop for Giver<T> {
+    fn drop(&mut self) {
+        self.0.fill(Slot::Closed);
+    }
+}
+
+impl<T> Taker<T> {
+    /// Whether waiting would not wait.
+    pub fn is_ready(&self) -> bool {
+        !matches!(*self.0.lock(), Slot::Empty)
+    }
+
+    /// Waits for the value; `None` when the giver went without giving.
+    pub fn take(self) -> Option<T> {
+        let mut slot = self.0.lock();
+        loop {
+            match std::mem::replace(&mut *slot, Slot::Closed) {
+                Slot::Full(value) => return Some(value),
+                Slot::Closed => return None,
+                Slot::Empty => *slot = Slot::Empty,
+            }
+            slot = self.0.filled.wait(slot).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_arrives_and_so_does_the_end() {
+        let (giver, taker) = once();
+        assert!(!taker.is_ready());
+        let waiting = std::thread::spawn(|| taker.take());
+        giver.give(7);
+        assert_eq!(waiting.join().unwrap(), Some(7));
+        let (giver, taker) = once::<u8>();
+        drop(giver);
+        assert!(taker.is_ready());
+        assert_eq!(taker.take(), None);
+    }
+}
