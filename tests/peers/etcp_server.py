@@ -151,7 +151,7 @@ class EtcpServer(HttpReferee):
                 # every member of section 8 is text, the payment too in the example
                 bad("not_text", "%s: %s is %r" % (name, member, value))
         if name == "orderpaid":
-            if not re.match(r"^\d+(\.\d+)?$", getattr(data.get("payment"), "text", data.get("payment")) or ""):
+            if not re.match(r"^\d+(\.\d+)?$", str(data.get("payment"))):
                 bad("payment", data.get("payment"))
             if not re.match(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", str(data.get("payTime"))):
                 bad("pay_time", data.get("payTime"))
@@ -246,14 +246,14 @@ class EtcpServer(HttpReferee):
         if data["externalOrderId"] in self.external:
             return 20100, None
         try:
-            if Decimal(getattr(data["payment"], "text", data["payment"])) != record["remainingFee"]:
+            if Decimal(data["payment"]) != record["remainingFee"]:
                 return 20206, None
-        except InvalidOperation:
+        except (InvalidOperation, TypeError):
             return 6, None
         self.external.add(data["externalOrderId"])
         self.payments.append(data)
         record["remainingFee"] = Decimal(0)
-        return 0, {"orderId": data["orderId"], "externalOrderId": data["externalOrderId"], "payment": Decimal(getattr(data["payment"], "text", data["payment"])),
+        return 0, {"orderId": data["orderId"], "externalOrderId": data["externalOrderId"], "payment": Decimal(data["payment"]),
                    "payTime": data["payTime"], "payOrderId": "no%d" % len(self.payments)}
 
     def _surroundingparking(self, request, data):

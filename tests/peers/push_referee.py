@@ -1,10 +1,13 @@
 """Receives what the sandbox pushes and judges it by the documents (API 5; ETCP 9): a vendor's and a merchant's call-back address."""
 import hashlib
+import json
+import urllib.parse
 
 import normal_form
 from bolink_server import dump, plain
 from etcp_server import MERCHANT_KEY, MERCHANT_NO
 from http_referee import HttpReferee
+from push_client import compact
 
 # Members that each push must have (API 5), as far as its page is known.
 MONEY = ("pay_time", "arrive_money", "fee", "account_type", "remark")
@@ -23,14 +26,17 @@ REQUIRED = {
     "recharge": ("union_id", "park_id", "trade_no", "recharge_money", "state", "errmsg", "recharge_channel", "recharge_time",
                  "car_number", "order_id", "remark"),
 }
-ENTERED = ("synId", "plateNumber", "parkName", "parkId", "entranceTime", "fixParkingId", "remainingDays", "signment")
+OTHERS = ("get_inpark_image", "verify_code", "pay_notice", "operate_liftrod", "check_vip", "space_notify", "special_plate", "car_info",
+          "query_car_info", "invoice_notify")
+ENTERED = ("synId", "plateNumber", "parkName", "parkId", "entranceTime", "fixParkingId", "remainingDays")
 LEFT = ENTERED + ("exitTime", "stayedTime", "receivableFee")
 
 
 class PushReferee(HttpReferee):
-    def __init__(self, ukey="8403A41ED5EF20BC", union_id="200208"):
+    def __init__(self, ukey="8403A41ED5EF20BC"):
         HttpReferee.__init__(self)
-        self.ukey, self.union_id = ukey, union_id
+        self.ukey = ukey
+        self.reading = "text"  # what ETCP's signature is over: text, remade or form
         self.rands = []
 
     def look(self, request):
@@ -55,7 +61,7 @@ class PushReferee(HttpReferee):
         around = {"data", "sign"} | ({"union_id"} if request.name == "monthcard_pay" else set())
         if set(request.doc) != around:
             bad("envelope", "%s: %s" % (request.name, sorted(request.doc)))
-        if request.name not in REQUIRED:
+        if request.name not in REQUIRED and request.name not in OTHERS:
             bad("unknown_service", request.text[:200])
         for member in REQUIRED.get(request.name, ()):
             if request.data.get(member) in (None, ""):
@@ -65,8 +71,15 @@ class PushReferee(HttpReferee):
 
     def _etcp(self, request):
         bad = self.violation
+        text, signment = request.text, None
+        form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        if form != (self.reading == "form"):
+            bad("content_type", request.headers.get("content-type"))
+        if form:
+            members = dict(urllib.parse.parse_qsl(text, strict_parsing=True))
+            text, signment = members.get("data", ""), members.get("signment")
         try:
-            request.data, _ = normal_form.read_strict(request.text)
+            request.data, _ = normal_form.read_strict(text)
         except normal_form.BadJson as e:
             bad("not_json", "%s %s" % (e, request.text[:300]))
             return
@@ -74,8 +87,15 @@ class PushReferee(HttpReferee):
         for member in LEFT if request.name == "car_out" else ENTERED:
             if member not in request.data:
                 bad("member", "%s without %s" % (request.name, member))
-        signment = request.data.get("signment")
-        text = request.text.replace('"signment":"%s",' % signment, "").replace(',"signment":"%s"' % signment, "")
+        if not form:
+            signment = request.data.get("signment")
+            text = text.replace('"signment":"%s",' % signment, "").replace(',"signment":"%s"' % signment, "")
+        if self.reading == "remade":
+            members = json.loads(request.text)
+            del members["signment"]
+            text = compact(members)
+            if text in request.text:
+                bad("not_remade", "the body has no blanks to tell the reading by")
         if signment != hashlib.md5((MERCHANT_NO + text + MERCHANT_KEY).encode("utf-8")).hexdigest().upper():
             bad("wrong_sign", request.text[:300])
 

@@ -210,7 +210,7 @@ class Calls(EtcpCase):
                             (fault.status(404), (parklink.HTTP,)), (fault.reply(u"<html>"), (parklink.PROTOCOL,)),
                             (fault.reply(u""), (parklink.PROTOCOL,)), (fault.truncated(), (parklink.BROKEN,)),
                             (fault.raw(b"nonsense\r\n\r\n"), UNSURE), (fault.chunked(), (parklink.OK,)),
-                            (fault.until_close(), (parklink.OK,)), (fault.slow(0.4), (parklink.OK,))):
+                            (fault.until_close(), (parklink.OK,)), (fault.slow(0.2, 8), (parklink.OK,))):
             self.server.plan("parkingstatus", step)
             code, _ = p.try_call("etcp.parkingstatus", {"parkingId": "1"})
             self.assertIn(code, codes, p.last_error)

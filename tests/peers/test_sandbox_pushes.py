@@ -4,7 +4,8 @@ import unittest
 from decimal import Decimal
 
 import bolink_faults as fault
-from push_referee import PushReferee
+from push_facts import pushes
+from push_referee import OTHERS, PushReferee
 from raw_platforms import RawEtcp
 from sandbox_etcp_control import Control
 from test_sandbox_union import ETC, UnionCase
@@ -37,6 +38,22 @@ class PushCase(UnionCase):
         return found()
 
 
+    def serial(self):
+        return "2017092%d" % (time.time() * 1e6)
+
+    def order_payment(self, serial, **more):
+        """3.4, by scan."""
+        data = {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": "A1", "car_number": u"京A1", "in_time": 1,
+                "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1"}
+        self.client.call("bolinkparkpay", dict(data, **more))
+
+    def scanned(self, entry):
+        """The platform asks for the price of this order."""
+        self.control.ask("/driver/scan", {"link": "union", "order_id": entry["order_id"], "car_number": entry["car_number"],
+                                          "pay_scene": 0})
+        return self.pushed("query_price", "order_id", entry["order_id"])[0]
+
+
 class Pushes(PushCase):
     def test_after_an_entry(self):
         """3.1: after a successful upload the plate's status is pushed (5.2)."""
@@ -59,7 +76,8 @@ class Pushes(PushCase):
         for result, state in (("paid", 1), ("refused", 0)):
             entry = self.entered()
             self.control.ask("/etc", {"answer": "pending", "result": result})
-            word, answer = self.said("etcPayApi", dict(ETC, pay_type="jyyh", order_id=entry["order_id"], car_number=entry["car_number"]))
+            word, answer = self.said("etcPayApi", dict(ETC, pay_type="jyyh", order_id=entry["order_id"],
+                                                       car_number=entry["car_number"]))
             self.assertEqual(word, 2, answer)
             push = self.pushed("outpark", "order_id", entry["order_id"])[0]
             self.assertEqual((int(push.data["state"]), push.data["pay_type"]), (state, "etc"))
@@ -68,22 +86,16 @@ class Pushes(PushCase):
     def test_price_and_prepayment(self):
         """5.1 asks, 5.3 tells of the payment with the number of the query."""
         entry = self.entered()
-        self.control.ask("/driver/scan", {"link": "union", "order_id": entry["order_id"], "car_number": entry["car_number"], "pay_scene": 0})
-        asked = self.pushed("query_price", "order_id", entry["order_id"])[0]
+        asked = self.scanned(entry)
         self.control.ask("/driver/pay", {"link": "union", "query_order_no": asked.data["query_order_no"]})
         paid = self.pushed("prepay_order", "order_id", entry["order_id"])[0]
         self.assertEqual((paid.data["query_order_no"], Decimal(str(getattr(paid.data["prepay"], "text", paid.data["prepay"])))),
                          (asked.data["query_order_no"], Decimal("6.00")))
 
-    def serial(self):
-        return "2017092%d" % (time.time() * 1e6)
-
     def test_short_stay_payment(self):
         """3.4 by scan: 5.10 with the vendor's serial in trade_no and the platform's in out_trade_no; then 4.2 and 5.6."""
         entry, serial = self.entered(), self.serial()
-        self.client.call("bolinkparkpay", {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": entry["order_id"],
-                                           "car_number": entry["car_number"], "in_time": entry["in_time"], "trade_no": serial,
-                                           "channel": "weixin", "pay_type": 0, "time_temp": "1484369702556", "description": "a=1"})
+        self.order_payment(serial, order_id=entry["order_id"], car_number=entry["car_number"], description="a=1")
         self.control.ask("/driver/settle", {"trade_no": serial})
         push = self.pushed("plat_unified_order", "trade_no", serial)[0]
         self.assertEqual((int(push.data["state"]), push.data["amount"], push.data["description"]), (1, "0.50", "a=1"))
@@ -93,9 +105,7 @@ class Pushes(PushCase):
     def test_own_address(self):
         """notify_url of the call overrides the configured address; it has no query."""
         serial = self.serial()
-        self.client.call("bolinkparkpay", {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": "A1", "car_number": u"京A1",
-                                           "in_time": 1, "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1",
-                                           "notify_url": self.referee.base + "/own/address"})
+        self.order_payment(serial, notify_url=self.referee.base + "/own/address")
         self.control.ask("/driver/settle", {"trade_no": serial})
         self.assertEqual(self.pushed("plat_unified_order", "trade_no", serial)[0].path, "/own/address")
 
@@ -113,8 +123,8 @@ class Pushes(PushCase):
         """3.9: 5.11; the order is escaped no more."""
         entry, serial = self.entered(), self.serial()
         self.leave(entry, pay_type="escape", total="7.50")
-        self.said("bolinkescapePay", {"title": u"逃单补缴", "park_id": "21782", "order_id": entry["order_id"], "car_number": entry["car_number"],
-                                      "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1490875218"})
+        self.said("bolinkescapePay", {"title": u"逃单补缴", "park_id": "21782", "order_id": entry["order_id"],
+                                      "car_number": entry["car_number"], "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1490875218"})
         self.control.ask("/driver/settle", {"trade_no": serial})
         push = self.pushed("plat_escape_order", "trade_no", serial)[0]
         self.assertEqual(Decimal(push.data["amount"]), Decimal("7.5"))
@@ -124,8 +134,7 @@ class Pushes(PushCase):
     def test_refund(self):
         """4.2 in progress: 5.6 tells the end."""
         entry = self.entered()
-        self.control.ask("/driver/scan", {"link": "union", "order_id": entry["order_id"], "car_number": entry["car_number"], "pay_scene": 0})
-        asked = self.pushed("query_price", "order_id", entry["order_id"])[0]
+        asked = self.scanned(entry)
         self.control.ask("/driver/pay", {"link": "union", "query_order_no": asked.data["query_order_no"]})
         paid = self.pushed("prepay_order", "order_id", entry["order_id"])[0]
         refund = {"park_id": "21782", "trade_no": paid.data["trade_no"], "refund_money": 1.00, "refund_reason": u"重复扣费"}
@@ -134,7 +143,7 @@ class Pushes(PushCase):
         self.assertEqual(answer["trade_no"], refund["trade_no"])
         if word == 2:
             push = self.pushed("refund", "trade_no", refund["trade_no"])[0]
-            self.assertEqual((int(push.data["state"]), float(push.data["refund_money"]), int(push.data["account_type"])), (1, 1.0, 0))
+            self.assertEqual([float(push.data[m]) for m in ("state", "refund_money", "account_type")], [1, 1, 0])
         self.assertIs(self.said("refund", dict(refund, refund_money=100.0))[0], False, "more than was paid")
 
     def test_red_packet(self):
@@ -145,17 +154,16 @@ class Pushes(PushCase):
         self.control.ask("/driver/settle", {"trade_no": serial})
         self.pushed("recharge", "trade_no", serial)
         self.control.ask("/driver/packet", {"trade_no": serial, "state": 2})
-        pushes = self.pushed("recharge", "trade_no", serial, 2)
-        self.assertEqual([int(p.data["state"]) for p in pushes], [1, 2])
+        sent = self.pushed("recharge", "trade_no", serial, 2)
+        self.assertEqual([int(p.data["state"]) for p in sent], [1, 2])
 
 
 class Repeats(PushCase):
     """Payment messages without an answer are sent again after 10, 20, 30, 40, 50, 80, 120, 160, 200 and 300 s."""
 
     def paid(self):
-        serial = "2017092%d" % (time.time() * 1e6)
-        self.client.call("bolinkparkpay", {"title": u"支付停车费", "park_id": "21782", "amount": "0.50", "order_id": "A1", "car_number": u"京A1",
-                                           "in_time": 1, "trade_no": serial, "channel": "weixin", "pay_type": 0, "time_temp": "1"})
+        serial = self.serial()
+        self.order_payment(serial)
         self.control.ask("/driver/settle", {"trade_no": serial})
         return serial
 
@@ -165,11 +173,11 @@ class Repeats(PushCase):
         for step in steps:
             self.referee.plan("plat_unified_order", step)
         serial = self.paid()
-        pushes = self.pushed("plat_unified_order", "trade_no", serial, len(steps) + 1, timeout=8)
+        self.pushed("plat_unified_order", "trade_no", serial, len(steps) + 1, timeout=8)
         time.sleep(1.5)
-        pushes = self.pushed("plat_unified_order", "trade_no", serial)
-        self.assertEqual(len(pushes), len(steps) + 1)
-        self.assertEqual(len({p.text for p in pushes}), 1, "the same message each time")
+        sent = self.pushed("plat_unified_order", "trade_no", serial)
+        self.assertEqual(len(sent), len(steps) + 1)
+        self.assertEqual(len({p.text for p in sent}), 1, "the same message each time")
 
     def test_pauses(self):
         self.referee.plan("plat_unified_order", fault.status(500), times=4)
@@ -206,15 +214,53 @@ class Etcp(PushCase):
         self.assertEqual((entry.data["fixParkingId"], entry.data["remainingDays"]), ("", ""), "empty for temporary users")
 
     def test_readings(self):
-        """The reading of the signature is a setting; text is the referee's."""
-        self.control.ask("/etcp/settings", {"push_sign": "text"})
-        self.control.enter(u"渝P00002")
+        """What is signed is not settled (9): each reading is a setting, and each fits its own."""
         client = RawEtcp(self.sandbox.etcp)
         self.addCleanup(client.close)
-        token = client.done("usersignin", {"mobilePhone": "13700000002", "appId": "ETCP"})["token"]
-        client.done("bindcar", {"token": token, "plateNumber": u"渝P00003"})
-        self.control.enter(u"渝P00003")
-        self.pushed("car_in", "plateNumber", u"渝P00003")
+        self.addCleanup(self.control.ask, "/etcp/settings", {"push_sign": "text"})
+        for n, reading in enumerate(("text", "remade", "form")):
+            phone, plate = "1370000001%d" % n, u"渝P0001%d" % n
+            token = client.done("usersignin", {"mobilePhone": phone, "appId": "ETCP"})["token"]
+            client.done("bindcar", {"token": token, "plateNumber": plate})
+            self.referee.reading = reading
+            self.control.ask("/etcp/settings", {"push_sign": reading})
+            self.control.enter(plate)
+            self.pushed("car_in", "plateNumber", plate)
+            self.control.leave(plate)
+            self.pushed("car_out", "plateNumber", plate)
+
+    def test_not_of_this_merchant(self):
+        """FAQ: for cars of the merchant's users."""
+        self.control.enter(u"渝P00020")
+        self.referee.wait(lambda: self.referee.received, 0.5)
+        self.assertEqual(self.referee.received, [])
+
+
+class ByHand(PushCase):
+    def test_any_message(self):
+        """What comes from the city, the lot's owner, other platforms (5.13, 5.14, 11.1 to 11.7)."""
+        for push in pushes(7):
+            if push.name in OTHERS:
+                self.control.ask("/downlink", {"link": "union", "message": dict(push.data, service_name=push.name)})
+                self.assertTrue(self.referee.wait(lambda: self.referee.requests(push.name)), push.name)
+                sent = self.referee.last(push.name).data
+                for member, value in push.data.items():
+                    self.assertEqual(sent.get(member), value, member)
+
+    def test_repeats_on_demand(self):
+        self.control.ask("/faults", {"platform": "union", "kind": "push_again", "value": 2, "count": 1})
+        entry = self.entered()
+        sent = self.pushed("notice_car_owner", "order_id", entry["order_id"], 3)
+        self.assertEqual(len({r.text for r in sent}), 1)
+        del self.referee.rands[:]
+
+    def test_arrears_in_the_mini_program(self):
+        """5.9 tells of an escaped order that was paid."""
+        entry = self.entered()
+        self.leave(entry, pay_type="escape", total="7.50")
+        self.control.ask("/driver/repair", {"order_id": entry["order_id"]})
+        push = self.pushed("repair", "order_id", entry["order_id"])[0]
+        self.assertEqual((int(push.data["state"]), push.data["pay_type"], float(push.data["total"])), (1, "repair", 7.5))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import normal_form
 from push_client import compact
 from raw_platforms import RawUnion
 from sandbox_case import SandboxCase
-from union_facts import BESIDE, CALLS, COMMUNITY, ETC, ETC_MY, INSIDE
+from union_facts import BESIDE, CALLS, COMMUNITY, ETC, ETC_MY, ETC_PAID, INSIDE
 
 WORDS = {"invoiceInfo": ("code", 200, (500,)), "openInvoice": ("code", 0, None), "queryOpenInvoiceStatus": ("code", 0, None),
          "personRecord": ("code", 1, None)}
@@ -86,7 +86,8 @@ class Wire(UnionCase):
 
     def test_the_text_is_signed_not_its_meaning(self):
         """1.2: the exact text as sent, blanks and order and escapes included."""
-        text = u'{ "union_id":200208 , "park_id":"21782","order_id":"%s","car_number":"\\u4eacZ1", "in_time":1490875218,"empty_plot":20}' % self.fresh("UT")
+        text = u'{ "union_id":200208 , "park_id":"21782","order_id":"%s","car_number":"\\u4eacZ1", "in_time":1490875218,"empty_plot":20}'
+        text = text % self.fresh("UT")
         for signed, word in ((text, 1), (text.replace(" ", ""), 0), (text.replace("\\u4eac", u"京"), 0)):
             body = '{"data":%s,"sign":"%s"}' % (text, normal_form.sign_text(signed, self.client.ukey))
             _, answer = self.client.ask(self.client.prefix + CALLS["addorder"].path, body)
@@ -147,21 +148,25 @@ class Rules(UnionCase):
         self.assertEqual(int(found["count"]), 1)
 
     def test_exit_without_entry(self):
-        word, answer = self.leave({"park_id": "21782", "car_number": u"京NONE", "in_time": 1, "order_id": self.fresh("UX"), "empty_plot": 1})
+        word, answer = self.leave({"park_id": "21782", "car_number": u"京NONE", "in_time": 1, "order_id": self.fresh("UX"),
+                                   "empty_plot": 1})
         self.assertIn(word, (True, False), answer)
 
     def test_a_nonce_again(self):
         """2.1, 2.2: repeating the previous rand makes the request illegal."""
-        data = dict(CALLS["addpark"].sample, park_id=self.fresh("UP"), rand=self.fresh("0."))
-        self.ok("addpark", data)
-        word, answer = self.said("addpark", dict(data, park_id=self.fresh("UP")))
-        self.assertIs(word, False, answer)
-
-    def test_a_nonce_again_of_one_lot(self):
         data = dict(CALLS["updatepark"].sample, rand=self.fresh("0."))
         self.ok("updatepark", data)
         self.assertIs(self.said("updatepark", dict(data, empty_plot=31))[0], False)
         self.ok("updatepark", dict(data, rand=self.fresh("0.")))
+
+    def test_a_lot_that_is_not_approved(self):
+        """2.1, 2.2: not live before its approval."""
+        lot = self.fresh("UN")
+        self.ok("addpark", dict(CALLS["addpark"].sample, park_id=lot, rand=self.fresh("0.")))
+        update = dict(CALLS["updatepark"].sample, park_id=lot)
+        self.assertIs(self.said("updatepark", dict(update, rand=self.fresh("0.")))[0], False)
+        self.assertEqual(self.sandbox.ask("POST", "/approve", {"park_id": lot})[0], 200)
+        self.ok("updatepark", dict(update, rand=self.fresh("0.")))
 
     def test_codes(self):
         """2.3: type 2 and 3 want a lane; the answer repeats the type."""
@@ -183,8 +188,8 @@ class Rules(UnionCase):
             self.assertIn(member, order)
         self.assertEqual(float(order["money"]), 7.5)
         again = dict(self.entered(entry["car_number"]), order_id=self.fresh("UE"))
-        answer = self.ok("addorder", again)
-        self.assertEqual([o["orderId"] for o in answer.get("escapeOrder", [])], [entry["order_id"]], "3.1 tells of them at the entry")
+        told = self.ok("addorder", again).get("escapeOrder", [])
+        self.assertEqual([o["orderId"] for o in told], [entry["order_id"]], "3.1 tells of them at the entry")
         word, answer = self.said("bolinkescapePay", {"title": u"逃单补缴", "park_id": "21782", "order_id": entry["order_id"],
                                                      "car_number": entry["car_number"], "trade_no": "2017092133643%s" % int(time.time()),
                                                      "channel": "weixin", "pay_type": 0, "time_temp": "1490875218"})
@@ -197,7 +202,7 @@ class Rules(UnionCase):
             word, answer = self.said("etcPayApi", data)
             self.assertIn(word, (True, 2) if provider == "jyyh" else (True,), answer)
             if word is True:
-                for member in ("order_id", "pay_type", "trade_no", "total", "car_number", "pay_time", "arrive_money", "fee", "account_type"):
+                for member in ETC_PAID:
                     self.assertIn(member, answer)
                 self.assertEqual((answer["pay_type"], answer["order_id"]), ("etc", data["order_id"]))
         for member in ETC_MY:
@@ -215,8 +220,9 @@ class Rules(UnionCase):
     def test_prepay_and_refund(self):
         """3.4 gives an address; 4.2 of a serial nobody knows is refused."""
         entry = self.entered()
-        answer = self.client.call("bolinkparkpay", dict(CALLS["bolinkparkpay"].sample, order_id=entry["order_id"],
-                                                        car_number=entry["car_number"], trade_no="2017092%s" % int(time.time() * 1e6)))[1]
+        order = dict(CALLS["bolinkparkpay"].sample, order_id=entry["order_id"], car_number=entry["car_number"],
+                     trade_no="2017092%s" % int(time.time() * 1e6))
+        answer = self.client.call("bolinkparkpay", order)[1]
         self.assertTrue(answer.get("payurl", "").startswith("http"), answer)
         self.assertIs(self.said("refund", {"park_id": "21782", "trade_no": "never-seen", "refund_money": 0.01})[0], False)
 
@@ -225,7 +231,9 @@ class Rules(UnionCase):
         sample = CALLS["bolinkparkpay"].sample
         good = "2017092%s" % int(time.time() * 1e6)
         for wrong in ({"trade_no": "123"}, {"trade_no": "A" * 20}, {"trade_no": "1" * 33}, {"pay_type": 2}, {"pay_type": 1}):
-            self.assertNotIn("payurl", self.client.call("bolinkparkpay", dict(sample, **dict({"trade_no": good}, **wrong)))[1], wrong)
+            data = dict(sample, trade_no=good)
+            data.update(wrong)
+            self.assertNotIn("payurl", self.client.call("bolinkparkpay", data)[1], wrong)
         without = {m: v for m, v in sample.items() if m != "channel"}
         self.assertNotIn("payurl", self.client.call("bolinkparkpay", dict(without, trade_no=good))[1])
         self.assertIn("payurl", self.client.call("bolinkparkpay", dict(sample, trade_no=good))[1])
@@ -235,8 +243,9 @@ class Rules(UnionCase):
         """3.10: at least 1 and below 100 yuan, a serial of 16 to 28 letters and digits."""
         sample = CALLS["getWxRedPacketUrlNew"].sample
         for wrong in ({"amount": "0.99"}, {"amount": "100.00"}, {"trade_no": "short"}, {"trade_no": "a-b-c-d-e-f-g-h-i-j"}):
-            word, answer = self.said("getWxRedPacketUrlNew", dict(sample, trade_no="R2021%s" % int(time.time() * 1e6), **{}) if not wrong else
-                                     dict(dict(sample, trade_no="R2021%s" % int(time.time() * 1e6)), **wrong))
+            data = dict(sample, trade_no="R2021%s" % int(time.time() * 1e6))
+            data.update(wrong)
+            word, answer = self.said("getWxRedPacketUrlNew", data)
             self.assertIs(word, False, (wrong, answer))
         answer = self.ok("getWxRedPacketUrlNew", dict(sample, trade_no="R2021%s" % int(time.time() * 1e6)))
         self.assertTrue(answer["data"]["url"].startswith("http"))
@@ -293,7 +302,8 @@ class Rules(UnionCase):
 
     def test_licence(self):
         """7: the browser is sent back with licence at the end of the query."""
-        status, headers, _ = self.client.push("/unionapi/getlicence?redirectUrl=https%3A%2F%2Fbaidu.com%3Fa%3D100%26b%3D200", "", method="GET")
+        path = "/unionapi/getlicence?redirectUrl=https%3A%2F%2Fbaidu.com%3Fa%3D100%26b%3D200"
+        status, headers, _ = self.client.push(path, "", method="GET")
         self.assertIn(status, (301, 302, 303, 307))
         self.assertRegex(headers["location"], r"^https://baidu\.com\?a=100&b=200&licence=[0-9A-Z]+$")
 
