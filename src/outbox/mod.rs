@@ -47,7 +47,7 @@ pub struct Outbox {
 
 /// The outcome of an upload that was put into the outbox.
 pub fn queued(ticket: u64, why: &str) -> Outcome {
-    let reply = json!({"state": 2, "errmsg": why, "ticket": ticket});
+    let reply = json!({"state": 1, "errmsg": why, "ticket": ticket, "queued": true});
     let error = Error::new(Code::Queued, format!("stored under ticket {ticket}, will be sent: {why}"));
     Outcome { reply: reply.as_object().cloned(), error: Some(error) }
 }

@@ -40,10 +40,6 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
             outcome.error = None;
         }
         let is_repeat = verdict::is_remembered(link.platform(), &outcome);
-        if is_repeat && line.was_broken(&record) {
-            send_changed(line, shared, record);
-            continue;
-        }
         if is_repeat && record.id <= shared.before {
             if let Some((record, outcome)) = doubtful.replace((record, outcome)) {
                 settle(line, shared, record, outcome);
@@ -59,7 +55,7 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
 }
 
 /// The cloud's guard remembers a record before it looks at the token, and the token dies with its connection: of a record
-/// that was under way when the connection or the process ended, "already handled" does not say that it is stored. One
+/// that was under way when the process ended, "already handled" does not say that it is stored. One
 /// request is under way at a time, so after a crash that is only the last one that the guard remembers. It is sent once
 /// more with other bytes: better twice than never.
 fn send_changed(line: &Arc<Line>, shared: &Shared, record: Record) {
@@ -103,9 +99,6 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             }
             log.warn(format_args!("outbox: {name}: {} again: {}", record.service, error.message));
             line.failed(error.wait);
-            if error.code == Code::Broken {
-                line.broke(&record);
-            }
             let pause = pause_of(shared, record.attempts);
             line.settle(record, Settled::Again { data: None, error: error.message }, outcome, Some(pause));
         }

@@ -1,6 +1,8 @@
 //! The line of records for one link: which may go next, which must wait for an older one of its order, what is done and
 //! not yet written down. It never holds more than a window of the backlog in memory.
 
+mod pick;
+
 use super::Shared;
 use crate::catalogue::Platform;
 use crate::error::Error;
@@ -54,8 +56,6 @@ struct State {
     /// Unanswered records: how many others had been taken at the last attempt, and how many attempts were in vain while
     /// others were taken.
     suspects: HashMap<i64, (u64, i64)>,
-    /// Records whose connection ended before the answer.
-    broken: HashSet<i64>,
     last_error: Option<String>,
     sent: u64,
     delivered: u64,
@@ -106,7 +106,6 @@ impl Line {
             watchers: 0,
             outcomes: BTreeMap::new(),
             suspects: HashMap::new(),
-            broken: HashSet::new(),
             last_error: None,
             sent: 0,
             delivered: 0,
@@ -173,106 +172,6 @@ impl Line {
         }
     }
 
-    fn take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Record> {
-        self.resume(state, now);
-        loop {
-            if let Some(record) = self.take_resumed(state) {
-                return Some(record);
-            }
-            let free = state.ready.iter().position(|record| !state.busy.contains(&key_of(record)));
-            if let Some(at) = free {
-                return state.ready.remove(at);
-            }
-            if !state.may_be_more || state.ready.len() >= WINDOW || !self.fetch(state) {
-                return None;
-            }
-        }
-    }
-
-    /// Orders whose pause is over go on with their oldest record.
-    fn resume(&self, state: &mut State, now: Instant) {
-        let due: Vec<String> =
-            state.held.iter().filter(|(_, until)| **until <= now).map(|(key, _)| key.clone()).collect();
-        for key in due {
-            state.held.remove(&key);
-            state.resumed.push_back(key);
-        }
-    }
-
-    /// The oldest record of an order that was held. Its records are read from the store one by one until none is left
-    /// that was passed by; `ready` holds none of them.
-    fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
-        for _ in 0..state.resumed.len() {
-            let key = state.resumed.pop_front()?;
-            if state.busy.contains(&key) || state.held.contains_key(&key) {
-                state.resumed.push_back(key);
-                continue;
-            }
-            // What was sent must be written down first, or it would be read again.
-            let is_settled = state.settled.iter().any(|(record, _)| key_of(record) == key);
-            if is_settled || state.writing.iter().any(|(_, writing)| *writing == key) {
-                state.resumed.push_back(key);
-                self.write_down(state);
-                continue;
-            }
-            let found = self.read(state, |reader, platform| match id_of(&key) {
-                Some(id) => reader.record(platform, id).map(|found| found.into_iter().collect()),
-                None => reader.records_of_key(platform, &key, 1),
-            });
-            let Some(found) = found else {
-                state.resumed.push_front(key);
-                return None;
-            };
-            let cursor = state.cursor;
-            if let Some(record) = found.into_iter().find(|record| record.id <= cursor) {
-                state.resumed.push_back(key);
-                return Some(record);
-            }
-        }
-        None
-    }
-
-    /// Fetches the next records; false when there are none.
-    fn fetch(&self, state: &mut State) -> bool {
-        let cursor = state.cursor;
-        state.may_be_more = false;
-        let Some(found) = self.read(state, |reader, platform| reader.records_after(platform, cursor, FETCH)) else {
-            return false;
-        };
-        let Some(last) = found.last() else { return false };
-        state.may_be_more = found.len() as i64 == FETCH;
-        state.cursor = last.id;
-        // Orders that are held come back another way.
-        let is_apart = |record: &Record| {
-            let key = key_of(record);
-            state.held.contains_key(&key) || state.resumed.contains(&key)
-        };
-        let free: Vec<_> = found.into_iter().filter(|record| !is_apart(record)).collect();
-        state.ready.extend(free);
-        true
-    }
-
-    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> crate::error::Result<T>) -> Option<T> {
-        let store = &self.shared.store;
-        if state.reader.as_ref().is_none_or(|reader| reader.epoch != store.epoch()) {
-            match store.reader() {
-                Ok(reader) => state.reader = Some(reader),
-                Err(error) => return self.cannot_read(state, &error),
-            }
-        }
-        let outcome = state.reader.as_ref().map(|reader| work(reader, self.platform.name()))?;
-        outcome.map_or_else(|error| self.cannot_read(state, &error), Some)
-    }
-
-    fn cannot_read<T>(&self, state: &mut State, error: &Error) -> Option<T> {
-        self.shared.log.error(format_args!("outbox: cannot read the store: {}", error.message));
-        state.last_error = Some(error.message.clone());
-        state.reader = None;
-        state.may_be_more = true;
-        state.pause(None);
-        None
-    }
-
     /// Whether records of an order key wait or are under way.
     pub fn has_waiting(&self, key: &str) -> bool {
         let mut state = self.lock();
@@ -308,7 +207,6 @@ impl Line {
         } else {
             state.delivered += u64::from(matches!(outcome, Settled::Delivered));
             state.suspects.remove(&record.id);
-            state.broken.remove(&record.id);
             if state.watchers > 0 {
                 state.outcomes.insert(record.ticket.unsigned_abs(), told);
             }
@@ -355,16 +253,6 @@ impl Line {
         if wait.is_some() || state.failures >= 3 {
             state.pause(wait);
         }
-    }
-
-    /// The connection ended before the record was answered.
-    pub fn broke(&self, record: &Record) {
-        self.lock().broken.insert(record.id);
-    }
-
-    /// Whether that happened to it; asked once.
-    pub fn was_broken(&self, record: &Record) -> bool {
-        self.lock().broken.remove(&record.id)
     }
 
     /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
