@@ -1,13 +1,14 @@
 //! The line of records for one link: which may go next, which must wait for an older one of its order, what is done and
 //! not yet written down. It never holds more than a window of the backlog in memory.
 
+mod doubt;
+
 use super::Shared;
 use crate::catalogue::Platform;
 use crate::error::Error;
 use crate::link::backoff::Backoff;
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -357,26 +358,6 @@ impl Line {
         }
     }
 
-    /// The connection ended before the record was answered.
-    pub fn broke(&self, record: &Record) {
-        self.lock().broken.insert(record.id);
-    }
-
-    /// Whether that happened to it; asked once.
-    pub fn was_broken(&self, record: &Record) -> bool {
-        self.lock().broken.remove(&record.id)
-    }
-
-    /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
-    pub fn times_alone(&self, record: &Record) -> i64 {
-        let mut state = self.lock();
-        let successes = state.successes;
-        let (before, times) = state.suspects.entry(record.id).or_insert((successes, 0));
-        *times += i64::from(successes > *before);
-        *before = successes;
-        *times
-    }
-
     /// Hands what is done to the store's writer; more may be sent meanwhile.
     fn write_down(self: &Arc<Self>, state: &mut State) {
         let is_early = state.write_not_before.is_some_and(|at| at > Instant::now());
@@ -412,47 +393,5 @@ impl Line {
             state =
                 self.changed.wait_timeout(state, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// Outcomes are kept from now on; ends with [`Line::wait_for`].
-    pub fn watch(&self) {
-        self.lock().watchers += 1;
-    }
-
-    /// Waits for the outcome of a ticket.
-    pub fn wait_for(&self, ticket: Option<u64>, deadline: Instant) -> Option<Outcome> {
-        let mut state = self.lock();
-        let mut outcome = None;
-        if let Some(ticket) = ticket {
-            loop {
-                outcome = state.outcomes.remove(&ticket);
-                let now = Instant::now();
-                if outcome.is_some() || now >= deadline || self.shared.stop.is_cancelled() {
-                    break;
-                }
-                state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
-        state.watchers -= 1;
-        if state.watchers == 0 {
-            state.outcomes.clear();
-        }
-        outcome
-    }
-
-    pub fn status(&self) -> Value {
-        let count = self.shared.store.count(self.platform.name());
-        let mut state = self.lock();
-        let oldest = self.read(&mut state, |reader, platform| reader.oldest(platform)).flatten();
-        json!({
-            "records": count.records,
-            "bytes": count.bytes,
-            "oldest_ms": oldest,
-            "under_way": state.busy.len(),
-            "held_orders": state.held.len(),
-            "sent": state.sent,
-            "delivered": state.delivered,
-            "last_error": state.last_error,
-        })
     }
 }
