@@ -55,6 +55,7 @@ fn after_a_lost_reply_the_same_bytes_are_sent_and_already_handled_means_received
     settled(&sdk);
     assert_eq!(bench.counts("in_park", "A1"), (2, 1), "twice received, once taken");
     // The same of an upload: queued, then delivered.
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "in_park"}));
     assert_eq!(code(&sdk, &entry("A2")), Some(Code::Queued));
     settled(&sdk);
     assert_eq!(bench.counts("in_park", "A2").1, 1);

@@ -1,6 +1,6 @@
 //! Downlinks that move money: on disk before the software hears of them, told once or with the mark, answered again alike.
 
-use crate::support::{Folder, Platform, look, number, open, prepay, texts, until};
+use crate::support::{Act, Folder, Platform, look, number, open, prepay, texts, until};
 use parklink::sdk::Sdk;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -191,4 +191,40 @@ fn a_notice_is_told_once_and_not_again_after_a_restart() {
     thread::sleep(Duration::from_millis(200));
     assert!(again.lock().unwrap().is_empty());
     end(&lot);
+}
+
+#[test]
+fn an_answer_that_is_not_taken_holds_up_no_other() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|upload| if upload.order() == "BAD" { Act::Status(500, None) } else { Act::Yes });
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, Some(yes()));
+    for order in ["BAD", "A1", "A2"] {
+        let mut payment = prepay(&format!("T-{order}"));
+        payment["order_id"] = order.into();
+        platform.send(&payment);
+    }
+    platform.until("the others are answered", |desk| desk.taken().len() == 2);
+    assert_eq!(calls.lock().unwrap().len(), 3);
+    // It stays, and is sent when the platform takes it.
+    platform.judge(|_| Act::Yes);
+    platform.until("that one too", |desk| desk.taken().len() == 3);
+    end(&lot);
+}
+
+#[test]
+fn what_a_poll_gave_is_done_when_the_next_is_asked_for() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let sdk = lot.get().unwrap();
+    let mut notice = prepay("E1");
+    notice["service_name"] = "escape_order".into();
+    notice["state"] = 1.into();
+    platform.send(&notice);
+    assert_eq!(sdk.poll(Duration::from_secs(10)).unwrap().service, "escape_order");
+    thread::sleep(Duration::from_millis(50));
+    // A crash now would have it told again.
+    assert_eq!(number(&folder.store(), "SELECT delivered FROM event"), 0);
+    assert!(sdk.poll(Duration::from_millis(10)).is_err());
+    until("it is done", || number(&folder.store(), "SELECT delivered FROM event") == 1);
 }

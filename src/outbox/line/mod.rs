@@ -1,7 +1,7 @@
 //! The line of records for one link: which may go next, which must wait for an older one of its order, what is done and
 //! not yet written down. It never holds more than a window of the backlog in memory.
 
-mod pick;
+mod doubt;
 
 use super::Shared;
 use crate::catalogue::Platform;
@@ -9,7 +9,6 @@ use crate::error::Error;
 use crate::link::backoff::Backoff;
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -172,6 +171,106 @@ impl Line {
         }
     }
 
+    fn take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Record> {
+        self.resume(state, now);
+        loop {
+            if let Some(record) = self.take_resumed(state) {
+                return Some(record);
+            }
+            let free = state.ready.iter().position(|record| !state.busy.contains(&key_of(record)));
+            if let Some(at) = free {
+                return state.ready.remove(at);
+            }
+            if !state.may_be_more || state.ready.len() >= WINDOW || !self.fetch(state) {
+                return None;
+            }
+        }
+    }
+
+    /// Orders whose pause is over go on with their oldest record.
+    fn resume(&self, state: &mut State, now: Instant) {
+        let due: Vec<String> =
+            state.held.iter().filter(|(_, until)| **until <= now).map(|(key, _)| key.clone()).collect();
+        for key in due {
+            state.held.remove(&key);
+            state.resumed.push_back(key);
+        }
+    }
+
+    /// The oldest record of an order that was held. Its records are read from the store one by one until none is left
+    /// that was passed by; `ready` holds none of them.
+    fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
+        for _ in 0..state.resumed.len() {
+            let key = state.resumed.pop_front()?;
+            if state.busy.contains(&key) || state.held.contains_key(&key) {
+                state.resumed.push_back(key);
+                continue;
+            }
+            // What was sent must be written down first, or it would be read again.
+            let is_settled = state.settled.iter().any(|(record, _)| key_of(record) == key);
+            if is_settled || state.writing.iter().any(|(_, writing)| *writing == key) {
+                state.resumed.push_back(key);
+                self.write_down(state);
+                continue;
+            }
+            let found = self.read(state, |reader, platform| match id_of(&key) {
+                Some(id) => reader.record(platform, id).map(|found| found.into_iter().collect()),
+                None => reader.records_of_key(platform, &key, 1),
+            });
+            let Some(found) = found else {
+                state.resumed.push_front(key);
+                return None;
+            };
+            let cursor = state.cursor;
+            if let Some(record) = found.into_iter().find(|record| record.id <= cursor) {
+                state.resumed.push_back(key);
+                return Some(record);
+            }
+        }
+        None
+    }
+
+    /// Fetches the next records; false when there are none.
+    fn fetch(&self, state: &mut State) -> bool {
+        let cursor = state.cursor;
+        state.may_be_more = false;
+        let Some(found) = self.read(state, |reader, platform| reader.records_after(platform, cursor, FETCH)) else {
+            return false;
+        };
+        let Some(last) = found.last() else { return false };
+        state.may_be_more = found.len() as i64 == FETCH;
+        state.cursor = last.id;
+        // Orders that are held come back another way.
+        let is_apart = |record: &Record| {
+            let key = key_of(record);
+            state.held.contains_key(&key) || state.resumed.contains(&key)
+        };
+        let free: Vec<_> = found.into_iter().filter(|record| !is_apart(record)).collect();
+        state.ready.extend(free);
+        true
+    }
+
+    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> crate::error::Result<T>) -> Option<T> {
+        let store = &self.shared.store;
+        if state.reader.as_ref().is_none_or(|reader| reader.epoch != store.epoch()) {
+            match store.reader() {
+                Ok(reader) => state.reader = Some(reader),
+                Err(error) => return self.cannot_read(state, &error),
+            }
+        }
+        let outcome = state.reader.as_ref().map(|reader| work(reader, self.platform.name()))?;
+        outcome.map_or_else(|error| self.cannot_read(state, &error), Some)
+    }
+
+    fn cannot_read<T>(&self, state: &mut State, error: &Error) -> Option<T> {
+        self.shared.log.error(format_args!("outbox: cannot read the store: {}", error.message));
+        state.last_error = Some(error.message.clone());
+        state.reader = None;
+        state.may_be_more = true;
+        state.pause(None);
+        None
+    }
+
     /// Whether records of an order key wait or are under way.
     pub fn has_waiting(&self, key: &str) -> bool {
         let mut state = self.lock();
@@ -255,16 +354,6 @@ impl Line {
         }
     }
 
-    /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
-    pub fn times_alone(&self, record: &Record) -> i64 {
-        let mut state = self.lock();
-        let successes = state.successes;
-        let (before, times) = state.suspects.entry(record.id).or_insert((successes, 0));
-        *times += i64::from(successes > *before);
-        *before = successes;
-        *times
-    }
-
     /// Hands what is done to the store's writer; more may be sent meanwhile.
     fn write_down(self: &Arc<Self>, state: &mut State) {
         let is_early = state.write_not_before.is_some_and(|at| at > Instant::now());
@@ -300,47 +389,5 @@ impl Line {
             state =
                 self.changed.wait_timeout(state, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-
-    /// Outcomes are kept from now on; ends with [`Line::wait_for`].
-    pub fn watch(&self) {
-        self.lock().watchers += 1;
-    }
-
-    /// Waits for the outcome of a ticket.
-    pub fn wait_for(&self, ticket: Option<u64>, deadline: Instant) -> Option<Outcome> {
-        let mut state = self.lock();
-        let mut outcome = None;
-        if let Some(ticket) = ticket {
-            loop {
-                outcome = state.outcomes.remove(&ticket);
-                let now = Instant::now();
-                if outcome.is_some() || now >= deadline || self.shared.stop.is_cancelled() {
-                    break;
-                }
-                state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
-        state.watchers -= 1;
-        if state.watchers == 0 {
-            state.outcomes.clear();
-        }
-        outcome
-    }
-
-    pub fn status(&self) -> Value {
-        let count = self.shared.store.count(self.platform.name());
-        let mut state = self.lock();
-        let oldest = self.read(&mut state, |reader, platform| reader.oldest(platform)).flatten();
-        json!({
-            "records": count.records,
-            "bytes": count.bytes,
-            "oldest_ms": oldest,
-            "under_way": state.busy.len(),
-            "held_orders": state.held.len(),
-            "sent": state.sent,
-            "delivered": state.delivered,
-            "last_error": state.last_error,
-        })
     }
 }

@@ -1,0 +1,62 @@
+//! What a line knows beside its order: which records are in doubt, who waits for an outcome, how it stands.
+
+use super::Line;
+use crate::sdk::Outcome;
+use crate::store::Record;
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+use std::time::Instant;
+
+impl Line {
+    /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
+    pub fn times_alone(&self, record: &Record) -> i64 {
+        let mut state = self.lock();
+        let successes = state.successes;
+        let (before, times) = state.suspects.entry(record.id).or_insert((successes, 0));
+        *times += i64::from(successes > *before);
+        *before = successes;
+        *times
+    }
+
+    /// Outcomes are kept from now on; ends with [`Line::wait_for`].
+    pub fn watch(&self) {
+        self.lock().watchers += 1;
+    }
+
+    /// Waits for the outcome of a ticket.
+    pub fn wait_for(&self, ticket: Option<u64>, deadline: Instant) -> Option<Outcome> {
+        let mut state = self.lock();
+        let mut outcome = None;
+        if let Some(ticket) = ticket {
+            loop {
+                outcome = state.outcomes.remove(&ticket);
+                let now = Instant::now();
+                if outcome.is_some() || now >= deadline || self.shared.stop.is_cancelled() {
+                    break;
+                }
+                state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        state.watchers -= 1;
+        if state.watchers == 0 {
+            state.outcomes.clear();
+        }
+        outcome
+    }
+
+    pub fn status(&self) -> Value {
+        let count = self.shared.store.count(self.platform.name());
+        let mut state = self.lock();
+        let oldest = self.read(&mut state, |reader, platform| reader.oldest(platform)).flatten();
+        json!({
+            "records": count.records,
+            "bytes": count.bytes,
+            "oldest_ms": oldest,
+            "under_way": state.busy.len(),
+            "held_orders": state.held.len(),
+            "sent": state.sent,
+            "delivered": state.delivered,
+            "last_error": state.last_error,
+        })
+    }
+}
