@@ -248,7 +248,9 @@ fn checked(
     // A text of blanks is no text.
     let blank =
         interface.fields.iter().any(|field| field.required.always() && json::filled(&data, field.path).is_none());
-    if blank || problems.iter().any(|problem| is_missing(&problem.rule)) {
+    let is_users = interface.fields.iter().any(|field| field.path == "token");
+    let token = json::filled(&data, "token");
+    if blank || (is_users && token.is_none()) || problems.iter().any(|problem| is_missing(&problem.rule)) {
         return Err(20102);
     }
     if !problems.is_empty() {
@@ -256,8 +258,8 @@ fn checked(
     }
     let name = interface.service.unwrap_or_default();
     let mut phone = String::new();
-    if interface.fields.iter().any(|field| field.path == "token") {
-        phone = world.etcp.user_of(&json::filled(&data, "token").unwrap_or_default()).ok_or(20101)?;
+    if is_users {
+        phone = world.etcp.user_of(&token.unwrap_or_default()).ok_or(20101)?;
     }
     match world.faults.hit(Here, "code", name) {
         Some(code) => Err(code),

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A nonce may not be the one before.
-fn fresh(call: &mut Call, park: &str) -> Result<(), String> {
+/// A nonce may not be the vendor's one before.
+fn fresh(call: &mut Call) -> Result<(), String> {
     let rand = call.text("rand");
-    match call.world.union.rands.insert(park.to_owned(), rand.clone()) {
+    match call.world.union.rands.insert(call.union_id.clone(), rand.clone()) {
         Some(before) if before == rand => Err("rand重复，非法请求".into()),
         _ => Ok(()),
     }
@@ -26,7 +26,7 @@ fn fresh(call: &mut Call, park: &str) -> Result<(), String> {
 pub fn add(call: &mut Call) -> Done {
     let park = call.text("park_id");
     let known = call.world.lot(&park).is_some();
-    fresh(call, &park)?;
+    fresh(call)?;
     if known {
         return Err("车场已存在".into());
     }
@@ -43,7 +43,7 @@ pub fn add(call: &mut Call) -> Done {
 
 pub fn update(call: &mut Call) -> Done {
     let park = call.lot.clone();
-    fresh(call, &park)?;
+    fresh(call)?;
     if call.whole("type") == Some(2) {
         call.world.union.disabled.insert(park.clone());
         return Ok(json!({"park_id": park, "errmsg": "修改车场成功"}));
