@@ -59,7 +59,7 @@ fn every_push_of_the_open_api() {
             "people_data" => {
                 let list = json!([{"projectId": 62, "villageName": "陈前区域"}]).to_string();
                 let sign = md5(&format!("{list}key={KEY}"));
-                format!("{{\"sign\":\"{sign}\",\"union_id\":202224,\"service_name\":\"people_data\",\"data\":{list}}}")
+                format!("{{\"sign\":\"{sign}\",\"union_id\":200188,\"service_name\":\"people_data\",\"data\":{list}}}")
             }
             _ => union(&data),
         };

@@ -12,7 +12,7 @@ mod value;
 pub use lookup::{Candidate, RepeatKey, all, by_id, by_reply_name, downlink, route, uplink, uplink_for};
 pub use types::*;
 pub use validate::{Problem, Rule, Side, validate};
-pub use value::{is_secret, same_value};
+pub use value::{is_number, is_secret, same_value};
 
 mod table {
     use super::types::*;

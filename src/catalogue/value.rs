@@ -33,6 +33,11 @@ pub fn same_value(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Whether it is a number, or the text of one.
+pub fn is_number(value: &Value) -> bool {
+    text_of(value).is_some_and(|text| is_decimal(&text))
+}
+
 /// The same for texts.
 pub(super) fn same_text(a: &str, b: &str) -> bool {
     a == b || matches!((decimal(a), decimal(b)), (Some(a), Some(b)) if a == b)

@@ -19,6 +19,7 @@ const NAMELESS: [(&str, &[&str]); 2] =
 /// Paths, and what pushes are checked with.
 pub struct Keys {
     union: Option<String>,
+    union_id: Option<Value>,
     etcp: Option<(String, String)>,
     union_path: String,
     etcp_path: String,
@@ -61,6 +62,7 @@ impl Keys {
         let path = |key: &str| config.word(key).trim_end_matches('/').to_owned();
         Keys {
             union: text("ukey"),
+            union_id: text("union_id").map(Value::from),
             etcp: text("etcp.merchant_no").zip(text("etcp.merchant_key")),
             union_path: path("listen.union_path"),
             etcp_path: path("listen.etcp_path"),
@@ -93,6 +95,12 @@ impl Keys {
     fn read_union(&self, name: &str, body: &str) -> Result<Push, Refusal> {
         let key = self.union.as_deref().unwrap_or_default();
         let envelope::Received { data, mut beside } = envelope::read(body, key)?;
+        // It stands outside of what is signed, and several vendors may be sent to one address.
+        if let (Some(own), Some(told)) = (&self.union_id, beside.get("union_id").filter(|told| !told.is_null()))
+            && !catalogue::same_value(told, own)
+        {
+            return Err(Refusal::Shape("union_id is another vendor's: this push is not for this address".to_owned()));
+        }
         let named = [data.get("service_name"), beside.get("service_name")].into_iter().flatten();
         let told = named.filter_map(Value::as_str).map(str::trim).find(|told| !told.is_empty()).map(str::to_owned);
         let service = told.or_else(|| (!name.is_empty()).then(|| name.to_owned())).or_else(|| recognise(&data));
@@ -180,6 +188,7 @@ mod tests {
     fn paths() {
         let keys = |union: &str, etcp: &str| Keys {
             union: Some("k".into()),
+            union_id: None,
             etcp: Some(("n".into(), "k".into())),
             union_path: union.into(),
             etcp_path: etcp.into(),

@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub inbox: Arc<Inbox>,
     pub log: Arc<Log>,
     pub stop: Cancel,
-    pub timeouts: [(Platform, Duration); 2],
+    pub timeouts: [(Platform, Duration); 4],
     pub retry: (Duration, Duration),
     pub attempts: i64,
     /// Records up to this one are of earlier runs: they may have been sent.
@@ -75,6 +75,8 @@ impl Outbox {
             timeouts: [
                 (Platform::Cloud, config.millis("cloud.request_timeout_ms")),
                 (Platform::Bolink, config.millis("bolink.request_timeout_ms")),
+                (Platform::Union, config.millis("union.request_timeout_ms")),
+                (Platform::Etcp, config.millis("etcp.request_timeout_ms")),
             ],
             retry: (config.millis("outbox.retry_first_ms"), config.millis("outbox.retry_longest_ms")),
             attempts: config.number("outbox.attempts"),

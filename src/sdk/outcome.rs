@@ -1,6 +1,6 @@
 //! What a platform's reply means.
 
-use crate::catalogue::{Interface, Platform, same_value};
+use crate::catalogue::{Class, Interface, Platform, Required, is_number, same_value};
 use crate::error::{Code, Error};
 use crate::link::{Members, cloud};
 use serde_json::{Value, json};
@@ -30,14 +30,24 @@ pub fn handed_over() -> Outcome {
 /// it too.
 fn with_state(interface: Option<&Interface>, reply: &mut Members) {
     let Some((member, values)) = interface.and_then(|interface| interface.success) else { return };
-    let Some(told) = reply.get(member).filter(|_| !reply.contains_key("state")) else { return };
+    let Some(told) = reply.get(member).filter(|told| !told.is_null()) else { return };
     let is_success = values.iter().any(|value| same_value(told, &Value::from(*value)));
     let message = reply.get("message").cloned().unwrap_or_else(|| Value::from(""));
-    reply.insert("state".into(), Value::from(u8::from(is_success)));
+    if !is_success || !reply.contains_key("state") {
+        reply.insert("state".into(), Value::from(u8::from(is_success)));
+    }
     reply.entry("errmsg").or_insert(message);
 }
 
-/// Reads `state`. Without one the reply itself is the answer (query_order).
+/// Whether an answer to a charge lacks the number that tells of it: neither paid nor refused.
+fn is_unsaid_charge(interface: Option<&Interface>, reply: &Members) -> bool {
+    interface.is_some_and(|interface| {
+        let tells = || interface.reply_fields.iter().any(|it| it.path == "state" && it.required == Required::Yes);
+        interface.class == Class::Money && !interface.durable && tells()
+    }) && !reply.get("state").is_some_and(is_number)
+}
+
+/// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge.
 pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
     with_state(interface, &mut reply);
     let text = |name: &str| match reply.get(name) {
@@ -53,9 +63,17 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
         reply.insert("state".into(), Value::from(1));
         return Outcome { reply: Some(reply), error: None };
     }
-    let error = match text("state").as_str() {
-        "" | "1" => None,
-        "2" => Some(Error::new(
+    let state = text("state");
+    let is = |number: u8| reply.get("state").is_some_and(|state| same_value(state, &Value::from(number)));
+    let error = match state.as_str() {
+        _ if is_unsaid_charge(interface, &reply) => {
+            let what = if state.is_empty() { "without state" } else { "a state that is no number" };
+            let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
+            Some(Error::new(Code::Protocol, message))
+        }
+        "" => None,
+        _ if is(1) => None,
+        _ if is(2) => Some(Error::new(
             Code::Pending,
             format!("{service}: {} has taken it, the result comes as a downlink", platform.name()),
         )),

@@ -76,7 +76,12 @@ impl Sdk {
         let text = |key: &str| self.config.text(key).map(Value::from);
         match interface.platform {
             Platform::Union => {
-                fill("park_id", text("park_id"));
+                // A search that names no lot is about all of them.
+                let is_needed = interface
+                    .fields
+                    .iter()
+                    .any(|it| it.path == "park_id" && (it.required.always() || it.required_if.is_some()));
+                fill("park_id", text("park_id").filter(|_| is_needed));
                 fill("rand", Some(Value::from(random())));
                 if interface.id == ETC_BY_UNION {
                     fill("pay_type", text("etc.pay_type"));

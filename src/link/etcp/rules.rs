@@ -2,6 +2,7 @@
 
 use crate::catalogue::Interface;
 use crate::link::Members;
+use chrono::NaiveDateTime;
 use serde_json::Value;
 
 /// What is wrong with a call's members, beside what the catalogue's table says.
@@ -15,12 +16,17 @@ pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
     let section = interface.section;
     match interface.id {
         "etcp.bindcar" | "etcp.unbindcar" | "etcp.orderunpay" => {
-            let plate = text("plateNumber").unwrap_or_default();
-            let length = plate.chars().count();
-            if length != 0 && !(7..=8).contains(&length) {
+            // Blank too; that it is there at all is the table's rule.
+            let plate = members.get("plateNumber").and_then(Value::as_str).map(str::trim);
+            let length = plate.map(|plate| plate.chars().count());
+            if let Some((plate, length)) = plate.zip(length).filter(|(_, length)| !(7..=8).contains(length)) {
                 problems.push(format!(
                     "plateNumber: 7 characters, or 8 of a new-energy car ({section}), found {length}: {plate}"
                 ));
+            }
+            // A plate is its text and its colour: a blank is no colour, and leaving it out means blue.
+            if members.get("plateColor").and_then(Value::as_str).is_some_and(|colour| colour.trim().is_empty()) {
+                problems.push(format!("plateColor: 1, 2, 3 or 4 ({section}), blank; leave it out for 1 (blue)"));
             }
         }
         "etcp.orderpaid" => {
@@ -28,6 +34,11 @@ pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
                 && !is_amount(&payment)
             {
                 problems.push(format!("payment: must be an amount in yuan as 8.0 ({section}), found {payment}"));
+            }
+            if let Some(time) = members.get("payTime").filter(|time| !time.is_null())
+                && !time.as_str().is_some_and(is_time)
+            {
+                problems.push(format!("payTime: must be as 2017-06-12 09:58:58 ({section}), found {time}"));
             }
         }
         "etcp.surroundingparking" => {
@@ -55,6 +66,13 @@ pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
     problems
 }
 
+/// yyyy-MM-dd HH:mm:ss, and a time that exists.
+fn is_time(text: &str) -> bool {
+    const FORMAT: &str = "%Y-%m-%d %H:%M:%S";
+    // What is read may be written with fewer digits; the document's form has all of them.
+    NaiveDateTime::parse_from_str(text, FORMAT).is_ok_and(|time| time.format(FORMAT).to_string() == text)
+}
+
 /// Digits, perhaps a dot and digits; more than nothing.
 fn is_amount(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -74,7 +92,9 @@ mod tests {
 
     #[test]
     fn plates_have_seven_or_eight_characters() {
-        for (plate, fine) in [("渝B757D0", true), ("京AD12345", true), ("京F4326", false), ("京AD123456", false)] {
+        for (plate, fine) in
+            [("渝B757D0", true), ("京AD12345", true), ("京F4326", false), ("京AD123456", false), ("", false)]
+        {
             for id in ["etcp.bindcar", "etcp.unbindcar", "etcp.orderunpay"] {
                 assert_eq!(is_fine(id, json!({"plateNumber": plate})), fine, "{id} {plate}");
             }
@@ -98,6 +118,17 @@ mod tests {
         ];
         assert!(fine.into_iter().all(|members| is_fine("etcp.surroundingparking", members)));
         assert!(!wrong.into_iter().any(|members| is_fine("etcp.surroundingparking", members)));
+    }
+
+    #[test]
+    fn colours_and_times_are_never_blank() {
+        assert!(is_fine("etcp.bindcar", json!({"plateNumber": "渝B757D0"})));
+        assert!(!is_fine("etcp.bindcar", json!({"plateNumber": "渝B757D0", "plateColor": ""})));
+        for (time, fine) in
+            [("2017-06-12 09:58:58", true), ("2017-6-12 9:58:58", false), ("2017-13-12 09:58:58", false), ("", false)]
+        {
+            assert_eq!(is_fine("etcp.orderpaid", json!({"payTime": time})), fine, "{time}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
 use super::{Link, Members, Pending, Request, shown};
-use crate::catalogue::{Interface, Platform, Required, same_value};
+use crate::catalogue::{Interface, Platform, is_number, same_value};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::log::{Level, Log};
@@ -114,11 +114,8 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
         Ok(_) => return Err(wrong("JSON that is no object".into())),
         Err(error) => return Err(wrong(format!("what is not JSON: {error}"))),
     };
-    let needs_state =
-        interface.reply_fields.iter().any(|field| field.path == "state" && field.required == Required::Yes);
-    let code = interface.success.map(|(name, _)| name).filter(|name| reply.contains_key(*name));
-    if needs_state && !reply.contains_key("state") && code.is_none() {
-        return Err(wrong("without state: whether it was done is not known".into()));
+    if let Some(why) = unsaid(interface, &reply) {
+        return Err(wrong(format!("{why}: whether it was done is not known")));
     }
     // API 8.2: the outcome proper is JSON text inside data.
     if let Some(("code", values)) = interface.success
@@ -127,9 +124,30 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
         && values.iter().any(|value| reply.get("code").is_some_and(|code| same_value(code, &Value::from(*value))))
         && let Some(state) = inner.get("state")
     {
+        if !is_number(state) {
+            return Err(wrong("a state inside data that is no number: whether it was done is not known".into()));
+        }
         reply.insert("state".into(), state.clone());
     }
     Ok(reply)
+}
+
+/// Why an answer does not tell the outcome. Its word is `state`, or the member that the section names; where no table has
+/// one (API 3.4, 10.6), a member that the table does have is the answer.
+fn unsaid(interface: &Interface, reply: &Members) -> Option<String> {
+    let given = |name: &str| reply.get(name).filter(|value| !value.is_null());
+    let word = interface.success.map_or("state", |(member, _)| member);
+    match given(word) {
+        Some(value) if is_number(value) => None,
+        Some(_) => Some(format!("a {word} that is no number")),
+        // A refusal in the API's general words.
+        None if given("state").is_some_and(|state| same_value(state, &Value::from(0))) => None,
+        None => {
+            let has_word = interface.reply_fields.iter().any(|field| field.path == word);
+            let is_answer = !has_word && interface.reply_fields.iter().any(|field| given(field.path).is_some());
+            (!is_answer).then(|| format!("without {word}"))
+        }
+    }
 }
 
 impl Link for UnionLink {

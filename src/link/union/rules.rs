@@ -34,6 +34,12 @@ pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
         "union.personRecord" if given("platform_name").is_none() => {
             problems.push("platform_name: required by API 8.2 (the receiving platform), missing".to_owned());
         }
+        "union.queryorders" => {
+            let keys = ["park_id", "order_id", "car_number"];
+            if keys.iter().all(|name| given(name).is_none()) {
+                problems.push(format!("{}: at least one is required by API 4.1, all missing", keys.join(", ")));
+            }
+        }
         _ => {}
     }
     problems
@@ -75,5 +81,13 @@ mod tests {
         assert!(of("union.etcPayApi", json!({}))[0].contains("etc.pay_type"));
         assert!(of("union.etcPayApi", json!({"pay_type": "jyyh"})).is_empty());
         assert!(of("union.addorder", json!({})).is_empty());
+    }
+
+    #[test]
+    fn a_search_names_something() {
+        for name in ["park_id", "order_id", "car_number"] {
+            assert!(of("union.queryorders", json!({name: "1"})).is_empty());
+        }
+        assert!(!of("union.queryorders", json!({"page": 1, "park_id": ""})).is_empty());
     }
 }
