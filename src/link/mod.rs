@@ -6,6 +6,7 @@ pub mod cloud;
 mod data;
 pub mod dial;
 pub mod http;
+pub mod members;
 pub mod once;
 
 pub use self::data::Data;

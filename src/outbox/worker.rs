@@ -16,13 +16,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// While the link is down it is asked so often whether it is back.
 const ASK: Duration = Duration::from_millis(500);
 
+/// … and sooner at first: a link that is just being opened is up in no time.
+const ASK_FIRST: Duration = Duration::from_millis(5);
+
 /// Until the outbox stops.
 pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
     while let Some(record) = line.next() {
+        let mut pause = ASK_FIRST;
         while !link.is_up() {
-            if !shared.stop.sleep(ASK) {
+            if !shared.stop.sleep(pause) {
                 return;
             }
+            pause = (pause * 2).min(ASK);
         }
         let outcome = send(&record, shared, link);
         settle(line, shared, record, outcome);
@@ -93,9 +98,14 @@ fn die(line: &Arc<Line>, shared: &Shared, record: Record, error: Error, outcome:
 }
 
 fn finish(line: &Arc<Line>, shared: &Shared, record: Record, settled: Settled, outcome: Outcome) {
-    let report = verdict::report(record.ticket, line.platform, record.interface.as_deref(), &record.service, &outcome);
+    let report = shared
+        .inbox
+        .wants_reports()
+        .then(|| verdict::report(record.ticket, line.platform, record.interface.as_deref(), &record.service, &outcome));
     line.settle(record, settled, outcome);
-    shared.inbox.report(report, &shared.stop);
+    if let Some(report) = report {
+        shared.inbox.report(report, &shared.stop);
+    }
 }
 
 /// Doubled with each attempt, with jitter.

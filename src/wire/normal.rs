@@ -16,10 +16,7 @@ pub fn text(value: &Value) -> Result<String, NumberTooWide> {
 }
 
 /// Appends the normal form of an object with these members.
-pub fn object<'a>(
-    out: &mut String,
-    members: impl Iterator<Item = (&'a str, &'a Value)>,
-) -> Result<(), NumberTooWide> {
+pub fn object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<(), NumberTooWide> {
     out.push('{');
     let mut first = true;
     for (name, value) in members.filter(|(_, value)| !value.is_null()) {

@@ -1,8 +1,8 @@
 //! The texts of Bolink's HTTP mode: what is posted, and what an answer means.
 
 use crate::error::{Code, Error, Result};
-use crate::link::{Data, Members};
 use crate::link::http::Response;
+use crate::link::{Data, Members};
 use crate::wire::{normal, sign};
 use serde_json::Value;
 

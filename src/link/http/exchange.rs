@@ -204,7 +204,9 @@ fn take_chunks(line: &mut dyn Transport, body: &mut Vec<u8>, deadline: Instant) 
                     return Err(wrong("a chunk longer than its size"));
                 }
             }
-            httparse::Status::Partial if input.len() > LONGEST_HEAD => return Err(wrong("a chunk's size without an end")),
+            httparse::Status::Partial if input.len() > LONGEST_HEAD => {
+                return Err(wrong("a chunk's size without an end"));
+            }
             httparse::Status::Partial => needs_more(line, deadline)?,
         }
     }
