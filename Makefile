@@ -21,7 +21,7 @@ build: setup ## the library, its headers and the sandbox, optimised, into build/
 	@tools/stage.sh release build
 	@echo "build/libparklink.so build/include/ build/parklink-sandbox"
 
-demo: setup ## a C program does a lot's whole day against both platforms, here on this machine
+demo: setup ## C programs do whole days against all four platforms, here on this machine
 	@tools/stage.sh dev build/dev
 	@tools/demo.py build/dev
 

@@ -68,6 +68,7 @@ fn interface(out: &mut String, id: &str, e: &Entry) {
         ("expects_reply", flag(e, "expects_reply")),
         ("is_synchronous", flag(e, "is_synchronous")),
         ("always_worded", flag(e, "always_worded")),
+        ("success", condition(e.get("success"))),
         ("reply_names", strings(e.get("reply_names"))),
         ("reply_aliases", format!("&[{}]", aliases.join(", "))),
     ];

@@ -144,7 +144,7 @@ int main(int count, char **words) {
         fprintf(stderr, "usage: lot_day READY_FILE (written by parklink-sandbox --ready-file)\n");
         return 2;
     }
-    snprintf(run, sizeof run, "%08lu", (unsigned long)time(NULL) % 100000000);
+    snprintf(run, sizeof run, "1%07lu", (unsigned long)time(NULL) % 10000000);
     snprintf(config, sizeof config,
              "{\"union_id\":\"200208\",\"ukey\":\"8403A41ED5EF20BC\",\"park_id\":\"21782\",\"ckey\":\"WERRTTTTYY\","
              "\"cloud_addr\":\"%s\",\"cport\":%s,\"bolink_addr\":\"%s\",\"local_id\":\"day_channels_A1_A2\","

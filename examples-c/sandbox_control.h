@@ -16,7 +16,7 @@
 
 /* The addresses of a running sandbox. */
 typedef struct sandbox {
-    char cloud_host[64], cloud_port[8], bolink[128], control_host[64], control_port[8];
+    char cloud_host[64], cloud_port[8], bolink[128], union_api[128], etcp[128], control_host[64], control_port[8];
 } sandbox;
 
 static inline void sandbox_split(const char *address, char *host, char *port) {
@@ -43,11 +43,14 @@ static inline int sandbox_read(const char *path, sandbox *found) {
     json_member(text, "control", address, sizeof address);
     sandbox_split(address, found->control_host, found->control_port);
     json_member(text, "bolink", found->bolink, sizeof found->bolink);
+    json_member(text, "union", found->union_api, sizeof found->union_api);
+    json_member(text, "etcp", found->etcp, sizeof found->etcp);
     return found->control_port[0] != '\0' ? 0 : -1;
 }
 
-/* Sends POST path with body; the answer's body comes back in reply. Returns the HTTP status, or -1. */
-static inline int sandbox_post(const sandbox *box, const char *path, const char *body, char *reply, size_t size) {
+/* Sends a request with body; the answer's body comes back in reply. Returns the HTTP status, or -1. */
+static inline int sandbox_ask(const sandbox *box, const char *method, const char *path, const char *body, char *reply,
+                              size_t size) {
     char head[512], *answer, *end;
     size_t length = 0, room = 1 << 20;
     ssize_t got;
@@ -61,9 +64,9 @@ static inline int sandbox_post(const sandbox *box, const char *path, const char 
     line = socket(found->ai_family, found->ai_socktype, 0);
     answer = (char *)malloc(room);
     snprintf(head, sizeof head,
-             "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %lu\r\n"
+             "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %lu\r\n"
              "Connection: close\r\n\r\n",
-             path, box->control_host, (unsigned long)strlen(body));
+             method, path, box->control_host, (unsigned long)strlen(body));
     if (line >= 0 && answer != NULL && connect(line, found->ai_addr, found->ai_addrlen) == 0 &&
         write(line, head, strlen(head)) == (ssize_t)strlen(head) &&
         write(line, body, strlen(body)) == (ssize_t)strlen(body)) {
@@ -79,6 +82,10 @@ static inline int sandbox_post(const sandbox *box, const char *path, const char 
     free(answer);
     freeaddrinfo(found);
     return status;
+}
+
+static inline int sandbox_post(const sandbox *box, const char *path, const char *body, char *reply, size_t size) {
+    return sandbox_ask(box, "POST", path, body, reply, size);
 }
 
 #endif

@@ -5,7 +5,8 @@
  *
  * In short: parklink_open takes one JSON configuration and gives a handle; parklink_upload sends a record and gives the
  * platform's answer; a registered function takes what the platform asks of the lot, and parklink_reply answers it.
- * The fields of every record stand in docs/interfaces.md, the options in docs/options.md.
+ * The fields of every record stand in docs/interfaces/README.md, the options in docs/options.md, and what is promised of
+ * stored records in docs/durability.md.
  *
  * THE CONTRACT
  *
@@ -26,8 +27,9 @@
  *
  * Callbacks. All callbacks of a handle run on one thread of the library, one at a time, while no lock is held. Inside a
  * callback every function may be called, except those that would wait for callbacks of the same handle: parklink_close,
- * parklink_wait_ready and parklink_poll return PARKLINK_E_IN_CALLBACK there. A callback that is slow delays the callbacks after it, nothing else: uploads, heartbeats and
- * logins go on, downlinks wait (at most events.queue of them). Strings in callbacks are borrowed for the call. destroy
+ * parklink_wait_ready, parklink_poll and parklink_flush return PARKLINK_E_IN_CALLBACK there. A callback that is slow
+ * delays the callbacks after it, and the outbox once 10000 reports of deliveries wait; all else goes on: uploads,
+ * heartbeats, logins. Downlinks wait (at most events.queue of them). Strings in callbacks are borrowed for the call. destroy
  * is called exactly once for each registration that had it, also when registering fails; then on the calling thread
  * before the return, otherwise on the callback thread or on the one that closes. Only a struct_size too small to hold
  * user_data and destroy leaves it uncalled. A callback must not throw a C++ exception, longjmp out, or end its thread.
@@ -210,9 +212,10 @@ typedef struct parklink_downlink_callbacks {
     parklink_destroy_fn destroy;
     /**
      * Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
-     * event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud" or
-     * "bolink"), interface (id in the catalogue, null when it is not known), service_name, kind ("request", "notice",
-     * "echo"), redelivered, data (the members of the message, without its wrapper).
+     * event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud", "bolink",
+     * "union", "etcp"), interface (id in the catalogue, null when it is not known), service_name, kind ("request",
+     * "notice", "echo", "result"), redelivered (true: the software may have had it before; with a store), data (the
+     * members of the message, without its wrapper).
      */
     parklink_downlink_fn on_downlink;
 } parklink_downlink_callbacks;
@@ -284,7 +287,8 @@ typedef struct parklink_delivery_callbacks {
  *
  * Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
  * log in again by themselves until the handle is closed. Any thread.
- * Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), BUSY (1024 handles are open), FORKED.
+ * Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), DISK_FULL, STORE_READ_ONLY, STORE_LOCKED,
+ * STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
  */
 parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **out);
 
@@ -295,7 +299,8 @@ parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **
  * timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
  * PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
  * returns at last.
- * left: gets the number of downlinks that stay unanswered. May be NULL.
+ * left: gets the number of downlinks that stay unanswered and of answers that were not sent; records in the store are
+ * not counted, they stay for the next open. May be NULL.
  *
  * Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
  * Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -322,16 +327,18 @@ parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t tim
  * reply: gets the platform's reply as JSON, also when the platform refused; NULL in it when there is none. May be NULL.
  * Free it with parklink_string_free.
  *
- * Waits at most cloud.request_timeout_ms or bolink.request_timeout_ms. Any thread, also inside a callback.
+ * Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.). Any thread, also inside a callback.
  * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
- * TIMEOUT, BROKEN, QUEUED (with a store: the record is on disk and will be sent; reply has its ticket), REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
+ * TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED, PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED (with a store:
+ * the record is on disk and will be sent; reply has its ticket), OUTBOX_FULL, DISK_FULL, PENDING (wait for the
+ * downlink), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_upload(parklink_t *handle, const char *json, char **reply);
 
 /**
  * Calls one interface by its id, on its own platform only.
  *
- * interface_id: the id of docs/interfaces.md, such as "bolink.query_order"; borrowed for the call.
+ * interface_id: its id in docs/interfaces/README.md, such as "bolink.query_order"; borrowed for the call.
  * json: its fields; borrowed for the call.
  * reply: as in parklink_upload, and so are waiting, threads and errors.
  */

@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod inbox;
 pub mod link;
+pub mod listener;
 pub mod log;
 pub mod outbox;
 pub mod sdk;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo: a lot's day in C against both platforms, through parklink.h and through the original SDK's functions.
+"""The demo: days in C against all four platforms, through parklink.h and through the original SDK's functions.
 
     tools/demo.py FOLDER
 
@@ -11,11 +11,14 @@ import signal
 import sys
 
 import examples
+import outage
 import sandboxed
 
 DAYS = [
-    ("lot_day", "through include/parklink.h"),
-    ("legacy_day", "through the seven functions of the original SDK, include/upload_util.h"),
+    ("lot_day", "a lot's day through include/parklink.h"),
+    ("legacy_day", "a lot's day through the seven functions of the original SDK, include/upload_util.h"),
+    ("vendor_day", "a vendor platform's day over Bolink's open API, with its pushes"),
+    ("merchant_day", "a merchant's day on ETCP, with its pushes"),
 ]
 CLOSING = re.compile(r"^\w+: (\d+) steps, (\d+) ok$")
 
@@ -45,9 +48,12 @@ def main():
     signal.signal(signal.SIGTERM, sandboxed.ended)
     steps = good = 0
     for name, what in DAYS:
-        print("-- %s: a lot's day %s" % (name, what), flush=True)
+        print("-- %s: %s" % (name, what), flush=True)
         more, fine = day(sys.argv[1], name)
         steps, good = steps + more, good + fine
+    print("-- outage: the network is cut, the program killed, and every record arrives", flush=True)
+    more, fine = outage.chapter(sys.argv[1])
+    steps, good = steps + more, good + fine
     print("demo: %d steps, %d ok" % (steps, good))
     return 0 if steps and steps == good else 1
 

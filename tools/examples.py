@@ -15,8 +15,11 @@ LOCK = {"link": "cloud", "message": {"service_name": "lock_car", "order_id": "A1
 WORDS = {
     "lot_day": lambda sandbox: [sandbox.ready],
     "legacy_day": lambda sandbox: [sandbox.ready],
+    "vendor_day": lambda sandbox: [sandbox.ready],
+    "merchant_day": lambda sandbox: [sandbox.ready],
     "minimal": lambda sandbox: [sandbox.config()],
     "poll": lambda sandbox: [sandbox.config(), "3"],
+    "outage": lambda sandbox: [sandbox.config(store={"dir": sandbox.scratch}), "1", "5"],
 }
 # Seconds after which an example is stuck.
 STUCK = 240

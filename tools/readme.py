@@ -7,7 +7,8 @@ import ccode
 import sandboxed
 
 # Each page in English and in Chinese.
-PAIRS = [("README.md", "README.zh-CN.md"), ("docs/getting-started.md", "docs/getting-started.zh-CN.md")]
+PAIRS = [("README.md", "README.zh-CN.md"), ("docs/getting-started.md", "docs/getting-started.zh-CN.md"),
+         ("docs/durability.md", "docs/durability.zh-CN.md")]
 
 
 def text(name):

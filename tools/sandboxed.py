@@ -4,8 +4,8 @@
     tools/sandboxed.py FOLDER COMMAND ...
 
 starts FOLDER/parklink-sandbox on ports that the kernel picks, runs COMMAND with the addresses in its environment
-(PARKLINK_CLOUD host:port, PARKLINK_BOLINK URL, PARKLINK_CONTROL URL) and the folder's library first, and always stops
-the sandbox. Exit status: the command's.
+(PARKLINK_CLOUD host:port, PARKLINK_BOLINK, PARKLINK_UNION, PARKLINK_ETCP, PARKLINK_CONTROL URLs) and the folder's
+library first, and always stops the sandbox. Exit status: the command's.
 """
 import contextlib
 import json
@@ -31,14 +31,16 @@ class Sandbox:
         self.log_path = os.path.join(self.scratch, "log")
         self.log = open(self.log_path, "wb")
         program = os.path.join(self.folder, "parklink-sandbox")
-        ports = ["--cloud-port", "0", "--bolink-port", "0", "--control-port", "0", "--ready-file", self.ready]
+        # The others follow.
+        ports = ["--control-port", "0", "--ready-file", self.ready]
         self.process = subprocess.Popen([program] + ports + list(flags), stdout=self.log, stderr=subprocess.STDOUT)
         try:
             addresses = self._addresses()
         except BaseException:
             self.stop()
             raise
-        self.cloud, self.bolink, self.control = (addresses[name] for name in ("cloud", "bolink", "control"))
+        names = ("cloud", "bolink", "union", "etcp", "control")
+        self.cloud, self.bolink, self.union, self.etcp, self.control = (addresses[name] for name in names)
 
     def _addresses(self):
         end = time.monotonic() + 20
@@ -76,7 +78,7 @@ class Sandbox:
     def environment(self):
         library = os.pathsep.join(filter(None, [self.folder, os.environ.get("LD_LIBRARY_PATH")]))
         return dict(os.environ, LD_LIBRARY_PATH=library, PARKLINK_CLOUD=self.cloud, PARKLINK_BOLINK=self.bolink,
-                    PARKLINK_CONTROL=self.control, PARKLINK_READY=self.ready)
+                    PARKLINK_UNION=self.union, PARKLINK_ETCP=self.etcp, PARKLINK_CONTROL=self.control, PARKLINK_READY=self.ready)
 
     def stop(self):
         if self.process.poll() is None:

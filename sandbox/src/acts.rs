@@ -1,10 +1,12 @@
 //! What a driver does, step by step: scan, pay, enter, pay at the exit.
 
 use crate::app::App;
-use crate::control::{Parameters, Refusal, ask, bad, lot_of, members, need, patience, reply};
+use crate::control::{Parameters, Refusal, ask, bad, link_of, lot_of, members, need, patience, reply};
 use crate::downlinks;
 use crate::driver::{self, Quote, Scan};
+use crate::faults::Platform;
 use crate::json::{self, Members};
+use crate::union;
 use crate::world::World;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -35,6 +37,9 @@ pub async fn act(
         "pay" => pay(&app, &lot, &parameters, &request).await,
         "enter" => enter(&app, &lot, &parameters, &request).await,
         "exit-pay" => exit_pay(&app, &lot, &parameters, &request).await,
+        "settle" => settle(&app, &request),
+        "packet" => packet(&app, &request),
+        "repair" => repair(&app, &lot, &request),
         _ => Err((StatusCode::NOT_FOUND, format!("a driver cannot `{action}`; GET / lists what there is"))),
     })
 }
@@ -51,7 +56,7 @@ async fn scan(
 ) -> Result<Value, Refusal> {
     let question = driver::price_question(&app.world(), lot, request);
     let wait = driver_wait(parameters, "query_price")?;
-    let result = ask(app, lot, None, None, question.clone(), wait).await?;
+    let result = ask(app, lot, link_of(request)?, None, question.clone(), wait).await?;
     if let Some(answer) = result["answer"].as_object() {
         let quote = Quote { lot: lot.to_owned(), question, answer: answer.clone() };
         app.world().drivers.quotes.push(quote);
@@ -95,9 +100,17 @@ fn bill(world: &World, lot: &str, quote: &Quote, request: &Members) -> Result<(M
 }
 
 /// Tells the lot of a payment, now or as soon as somebody is there.
-async fn tell(app: &Arc<App>, lot: &str, message: Members, wait: Option<Duration>) -> Result<Value, Refusal> {
-    let result = ask(app, lot, None, None, message.clone(), wait).await?;
-    if result["sent"] == false {
+async fn tell(
+    app: &Arc<App>,
+    lot: &str,
+    request: &Members,
+    message: Members,
+    wait: Option<Duration>,
+) -> Result<Value, Refusal> {
+    let link = link_of(request)?;
+    let result = ask(app, lot, link, None, message.clone(), wait).await?;
+    // Pushes go out again by themselves.
+    if result["sent"] == false && link != Some(Platform::Union) {
         app.send_again(lot.to_owned(), message);
     }
     Ok(result)
@@ -118,7 +131,7 @@ async fn pay(
     };
     let wait = driver_wait(parameters, "prepay_order")?;
     let trade = message.get("trade_no").cloned();
-    let mut result = tell(app, lot, message, wait).await?;
+    let mut result = tell(app, lot, request, message, wait).await?;
     result["trade_no"] = trade.unwrap_or_default();
     Ok(result)
 }
@@ -141,11 +154,15 @@ async fn exit_pay(
         let mut world = app.world();
         let quote = quote_for(&world, lot, request);
         let (order, fen) = bill(&world, lot, &quote, &asked)?;
-        driver::result(driver::book(&mut world, lot, &order, "scancode", "outpay", fen), 1, "支付成功")
+        let result = driver::result(driver::book(&mut world, lot, &order, "scancode", "outpay", fen), 1, "支付成功");
+        match link_of(request)? {
+            Some(Platform::Union) => union::at(lot, result),
+            _ => result,
+        }
     };
     let wait = driver_wait(parameters, "outpark")?;
     let trade = message.get("trade_no").cloned();
-    let mut result = tell(app, lot, message, wait).await?;
+    let mut result = tell(app, lot, request, message, wait).await?;
     result["paid"] = true.into();
     result["trade_no"] = trade.unwrap_or_default();
     Ok(result)
@@ -168,9 +185,41 @@ async fn enter(
         Scan::Inside => Ok(json!({"sent": false, "shown": "success", "car_number": plate})),
         Scan::Ask(message) => {
             let wait = driver_wait(parameters, "nolicence_in_park")?;
-            let mut result = ask(app, lot, None, None, message, wait).await?;
+            let link = link_of(request)?;
+            let message = if link == Some(Platform::Union) { of_vendor(app, lot, request, message) } else { message };
+            let mut result = ask(app, lot, link, None, message, wait).await?;
             result["car_number"] = plate.into();
             Ok(result)
         }
     }
+}
+
+/// The open API names the vendor too, and the phone where the lot asked for codes (API 2.5).
+fn of_vendor(app: &Arc<App>, lot: &str, request: &Members, mut message: Members) -> Members {
+    let mut world = app.world();
+    let union_id = world.lot(lot).map(|lot| json::number(&lot.union_id)).unwrap_or_default();
+    message.insert("union_id".into(), union_id);
+    let verified = world.table(lot, "union_park").get("nolience_config").map(|config| config["is_verify"].clone());
+    if verified.and_then(|verified| json::value_text(&verified)).as_deref() == Some("1") {
+        message.insert("mobile_number".into(), request.get("phone").cloned().unwrap_or_default());
+    }
+    message
+}
+
+fn settle(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
+    let serial = need(request, "trade_no")?;
+    let paid = json::whole(request, "paid").map_err(|_| bad("paid: 0 or 1"))?.unwrap_or(1) != 0;
+    union::settle(&mut app.world(), &serial, paid).map(|()| json!({"paid": paid})).map_err(bad)
+}
+
+fn packet(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
+    let serial = need(request, "trade_no")?;
+    let state = json::whole(request, "state").ok().flatten().filter(|state| [2, 3].contains(state));
+    let state = state.ok_or_else(|| bad("state: expected 2 (taken) or 3 (returned)"))?;
+    union::move_packet(&mut app.world(), &serial, state).map(|()| json!({"ok": true})).map_err(bad)
+}
+
+fn repair(app: &Arc<App>, lot: &str, request: &Members) -> Result<Value, Refusal> {
+    let number = need(request, "order_id")?;
+    union::repair(&mut app.world(), lot, &number).map(|id| json!({"sent": id.is_ok(), "push": id.ok()})).map_err(bad)
 }

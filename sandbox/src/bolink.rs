@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::faults::Platform::Bolink as Here;
 use crate::http::{faults_after, faults_before};
 use crate::json::{self, Members};
+use crate::signed::{self, Parts};
 use crate::world::{After, World};
 use crate::{clock, later, log, pictures};
 use axum::Router;
@@ -12,7 +13,6 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::routing::post;
 use parklink::wire::sign;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -95,11 +95,6 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-fn text_member(members: &BTreeMap<String, Box<RawValue>>, name: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(members.get(name)?.get()).ok()?;
-    json::value_text(&value).filter(|text| !json::is_empty(Some(text)))
-}
-
 fn refusal(text: &str) -> Members {
     json::object([("state", 0.into()), ("errmsg", text.into())])
 }
@@ -133,23 +128,23 @@ impl Drop for UnderWay {
 }
 
 async fn upload(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    let wrapper: Result<BTreeMap<String, Box<RawValue>>, _> = serde_json::from_slice(&body);
+    let wrapper: Result<Parts, _> = serde_json::from_slice(&body);
     let Ok(wrapper) = wrapper else {
         app.world().counts.add(Here, "violations.unparsable_requests");
-        return faults_after(&app, "", Value::Object(refusal("data error")).to_string()).await;
+        return faults_after(&app, Here, "", Value::Object(refusal("data error")).to_string()).await;
     };
-    let service = text_member(&wrapper, "service_name").unwrap_or_default();
-    if let Some(response) = faults_before(&app, &service).await {
+    let service = signed::text(&wrapper, "service_name").unwrap_or_default();
+    if let Some(response) = faults_before(&app, Here, &service).await {
         return response;
     }
-    let token = text_member(&wrapper, "token").unwrap_or_default();
+    let token = signed::text(&wrapper, "token").unwrap_or_default();
     let _under_way = UnderWay::begin(&app, &token, |session| &mut session.uploads, "uploads_overlapping");
     let (reply, after) = handle(&mut app.world(), &service, &wrapper);
     app.after(after);
-    faults_after(&app, &service, Value::Object(reply).to_string()).await
+    faults_after(&app, Here, &service, Value::Object(reply).to_string()).await
 }
 
-fn handle(world: &mut World, service: &str, wrapper: &BTreeMap<String, Box<RawValue>>) -> (Members, Vec<After>) {
+fn handle(world: &mut World, service: &str, wrapper: &Parts) -> (Members, Vec<After>) {
     world.counts.add(Here, format!("requests.{service}"));
     log::message("bolink", || {
         format!("<- {service} {}", wrapper.get("data").map(|data| data.get()).unwrap_or_default())
@@ -170,28 +165,17 @@ fn handle(world: &mut World, service: &str, wrapper: &BTreeMap<String, Box<RawVa
 
 type Answer = (Members, Vec<After>);
 
-fn checked(
-    world: &mut World,
-    service: &str,
-    wrapper: &BTreeMap<String, Box<RawValue>>,
-) -> Result<Answer, &'static str> {
+fn checked(world: &mut World, service: &str, wrapper: &Parts) -> Result<Answer, &'static str> {
     if service.is_empty() {
         return Err("未识别到service_name标记");
     }
-    let sign = text_member(wrapper, "sign").ok_or("未识别到sign标记")?;
-    // Exactly the text that was received.
-    let raw = wrapper.get("data").map(|data| data.get()).unwrap_or_default();
-    let data: Value = serde_json::from_str(raw).unwrap_or_default();
-    // Text inside text is signed as the inner one.
-    let (signed, data) = match data {
-        Value::String(inner) => (inner.clone(), serde_json::from_str(&inner).unwrap_or_default()),
-        data => (raw.to_owned(), data),
-    };
+    let sign = signed::text(wrapper, "sign").ok_or("未识别到sign标记")?;
+    let (signed, data) = signed::data(wrapper);
     if service == "login" {
         let data = data.as_object().ok_or("data error")?;
         return Ok((login(world, data, &signed, &sign), Vec::new()));
     }
-    let token = text_member(wrapper, "token").ok_or("未识别到token标记")?;
+    let token = signed::text(wrapper, "token").ok_or("未识别到token标记")?;
     let session = world.bolink.sessions.get(&token).ok_or("error:token无效")?;
     let (lot, local_id) = (session.lot.clone(), session.local_id.clone());
     let ukey = world.lot(&lot).map(|lot| lot.ukey.clone()).ok_or("车场不存在")?;
@@ -293,13 +277,13 @@ fn login(world: &mut World, data: &Members, signed: &str, given: &str) -> Member
 }
 
 async fn download(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    if let Some(response) = faults_before(&app, "download").await {
+    if let Some(response) = faults_before(&app, Here, "download").await {
         return response;
     }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let token = body.as_object().and_then(|body| json::filled(body, "token")).unwrap_or_default();
     let text = poll(&app, token).await;
-    faults_after(&app, "download", Value::Object(text).to_string()).await
+    faults_after(&app, Here, "download", Value::Object(text).to_string()).await
 }
 
 async fn poll(app: &Arc<App>, token: String) -> Members {

@@ -2,15 +2,13 @@
 
 use crate::app::App;
 use crate::cloud::sync;
-use crate::driver::{Electronic, EtcAnswer};
 use crate::faults::{KINDS, Platform};
 use crate::json::{self, Members};
-use crate::lots;
 use crate::world::World;
-use crate::{acts, clock, downlinks, http};
+use crate::{acts, downlinks, etcp, http, pushes, settings};
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -29,11 +27,11 @@ const PAGES: &[(&str, &str)] = &[
     ("GET /", "this"),
     (
         "GET /state[?parts=cloud,bolink,…]",
-        "everything, or these parts: counts, orders, records, downlinks with their answers, queue, payments, faults",
+        "everything, or these parts: cloud, bolink, union, etcp, pushes, orders, tables, downlinks, payments, faults, …",
     ),
     (
         "POST /downlink[?wait_ms=N|wait=1]",
-        "{park_id?, link?: cloud|bolink, local_id?, message: {service_name, …}}: send a message; with wait the answer",
+        "{park_id?, link?: cloud|bolink|union|etcp, local_id?, message: {…}}: send or push a message; with wait the answer",
     ),
     ("POST /sync", "{park_id?, service_name, data, made_s_ago?}: queue a scheduled change"),
     ("POST /sync/run", "run a round of scheduled downlinks now"),
@@ -41,6 +39,13 @@ const PAGES: &[(&str, &str)] = &[
     ("POST /driver/pay", "{park_id?, query_order_no? or order_id + amount}: prepay, tell the lot"),
     ("POST /driver/enter", "{park_id?, phone, channel_id, car_number?}: come without a plate"),
     ("POST /driver/exit-pay", "{park_id?, out_channel_id, order_id? + car_number? + amount?}: scan the exit code, pay"),
+    ("POST /driver/settle", "{trade_no, paid?}: pay what a vendor ordered over the open API (3.3, 3.4, 3.9, 3.10)"),
+    ("POST /driver/packet", "{trade_no, state: 2|3}: take a red packet, or let it go back"),
+    ("POST /driver/repair", "{park_id?, order_id}: pay an escaped order in the mini program (5.9)"),
+    ("POST /push-url", "{union?, etcp?, speed?}: where pushes go, how many times sooner they are sent again"),
+    ("POST /approve", "{park_id}: a lot that was published over the open API is approved"),
+    ("POST /city", "{car_number, reason: 0|1|2|99}: what the city answers about a car (API 10.4)"),
+    ("POST /pass", "{park_id?, car_number, begin_time, end_time, …}: a month member of the lot"),
     ("POST /balance", "{car_number, balance, autopay?}: set a driver's balance; pushed when it changed"),
     ("POST /price", "{park_id?, price_id, car_type, describe?, operate_type?}: change a price in the cloud (queued)"),
     ("POST /coupon", "{park_id?, car_number or order_id, money? or duration?, …}: give a coupon (deliver_ticket)"),
@@ -49,7 +54,7 @@ const PAGES: &[(&str, &str)] = &[
     ("POST /screen", "{park_id?, channel_id, device_ip, …}: bind a smart screen"),
     ("POST /prepay-card", "{park_id?, card_id, balance}: a stored-value card"),
     ("POST /lots", "{park_id, …}: add or change a lot"),
-    ("POST /faults", "{platform: cloud|bolink, kind, value?, count?, service?}: switch a fault on"),
+    ("POST /faults", "{platform: cloud|bolink|union|etcp, kind, value?, count?, service?}: switch a fault on"),
     ("DELETE /faults[?platform=…&kind=…]", "switch faults off"),
     ("POST /reset", "forget all but the lots; cloud connections are closed"),
 ];
@@ -62,8 +67,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/downlink", post(downlink))
         .route("/sync/run", post(sync_run))
         .route("/driver/{action}", post(acts::act))
+        .route("/etcp/{action}", post(etcp::control::act))
         .route("/faults", post(fault).delete(clear_faults))
-        .route("/{setting}", post(set))
+        .route("/{setting}", post(settings::set))
         .with_state(app)
 }
 
@@ -98,11 +104,15 @@ pub fn need(request: &Members, name: &str) -> Result<String, Refusal> {
 }
 
 async fn help() -> Response {
-    let pages: Members = PAGES.iter().map(|(page, does)| ((*page).to_owned(), Value::from(*does))).collect();
+    let pages: Members = PAGES
+        .iter()
+        .chain(&etcp::control::PAGES)
+        .map(|(page, does)| ((*page).to_owned(), Value::from(*does)))
+        .collect();
     let kinds: Members = KINDS.iter().map(|(kind, does)| ((*kind).to_owned(), Value::from(*does))).collect();
     let mut value = json!({"program": "parklink-sandbox", "version": env!("CARGO_PKG_VERSION"), "pages": pages});
     value["faults"] = Value::Object(kinds);
-    value["faults"]["token_kill"] = "both: every token dies, at once and once".into();
+    value["faults"]["token_kill"] = "all but union: every token dies, at once and once".into();
     reply(Ok(value))
 }
 
@@ -133,15 +143,41 @@ async fn send_downlink(app: &Arc<App>, parameters: &HashMap<String, String>, bod
         Some(Value::Object(message)) => message.clone(),
         _ => return Err(bad("message: expected an object with service_name")),
     };
-    let link = match json::filled(&request, "link") {
-        None => None,
-        Some(name) => Some(Platform::named(&name).ok_or_else(|| bad("link: expected cloud or bolink"))?),
-    };
+    let link = link_of(&request)?;
     let service = json::text(&message, "service_name").unwrap_or_default();
     let wait = patience(parameters, &service)?;
     let local_id = json::text(&request, "local_id");
     let lot = lot_of(&app.world(), &request)?;
     ask(app, &lot, link, local_id.as_deref(), message, wait).await
+}
+
+/// The link a request names.
+pub fn link_of(request: &Members) -> Result<Option<Platform>, Refusal> {
+    match json::filled(request, "link") {
+        None => Ok(None),
+        Some(name) => Ok(Some(Platform::named(&name).ok_or_else(|| bad(format!("link: {}", Platform::EXPECTED)))?)),
+    }
+}
+
+/// Pushes a message and, if asked to, waits for the answer.
+async fn push(
+    app: &Arc<App>,
+    lot: &str,
+    platform: Platform,
+    message: Members,
+    wait: Option<Duration>,
+) -> Result<Value, Refusal> {
+    let pushed = match platform {
+        Platform::Etcp => pushes::etcp(&mut app.world(), message),
+        _ => pushes::union(&mut app.world(), lot, message, None, Duration::ZERO),
+    };
+    let id = match pushed {
+        Ok(id) => id,
+        Err(text) => return Ok(json!({"sent": false, "reason": text})),
+    };
+    let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
+    let answer = soon(wait, || app.world().pushes.answer(id).cloned()).await;
+    Ok(json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer}))
 }
 
 /// Sends a message and, if asked to, waits for the answer.
@@ -153,6 +189,9 @@ pub async fn ask(
     message: Members,
     wait: Option<Duration>,
 ) -> Result<Value, Refusal> {
+    if let Some(platform @ (Platform::Union | Platform::Etcp)) = link {
+        return push(app, lot, platform, message, wait).await;
+    }
     let question = json::text(&message, "service_name").unwrap_or_default();
     let sent = downlinks::send(&mut app.world(), lot, link, local_id, message);
     let id = match sent {
@@ -160,7 +199,7 @@ pub async fn ask(
         Err(text) => return Ok(json!({"sent": false, "reason": text})),
     };
     let Some(wait) = wait else { return Ok(json!({"sent": true, "id": id})) };
-    let answer = answer_to(app, id, wait).await;
+    let answer = soon(wait, || app.world().downlinks.first_answer(id).cloned()).await;
     let mut result = json!({"sent": true, "id": id, "answered": answer.is_some(), "answer": answer});
     if question == "query_prodprice"
         && let Some(answer) = &answer
@@ -190,11 +229,11 @@ fn shown_errmsg(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-async fn answer_to(app: &Arc<App>, id: u64, wait: Duration) -> Option<Members> {
+async fn soon<T>(wait: Duration, look: impl Fn() -> Option<T>) -> Option<T> {
     let end = tokio::time::Instant::now() + wait;
     loop {
-        if let Some(answer) = app.world().downlinks.first_answer(id) {
-            return Some(answer.clone());
+        if let Some(found) = look() {
+            return Some(found);
         }
         if tokio::time::Instant::now() >= end {
             return None;
@@ -218,7 +257,9 @@ fn switch_on(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
         let killed = match json::text(request, "platform").and_then(|name| Platform::named(&name)) {
             Some(Platform::Cloud) => world.cloud.kill_tokens(),
             Some(Platform::Bolink) => world.bolink.kill_tokens(),
-            None => return Err(bad("platform: expected cloud or bolink")),
+            Some(Platform::Etcp) => world.etcp.kill_tokens(),
+            Some(Platform::Union) => return Err(bad("token_kill: the open API has no tokens")),
+            None => return Err(bad(format!("platform: {}", Platform::EXPECTED))),
         };
         return Ok(json!({"killed": killed}));
     }
@@ -231,141 +272,4 @@ async fn clear_faults(State(app): State<Arc<App>>, Query(parameters): Parameters
     let platform = parameters.get("platform").and_then(|name| Platform::named(name));
     world.faults.clear(platform, parameters.get("kind").map(String::as_str));
     reply(Ok(json!({"faults": world.faults.shown()})))
-}
-
-async fn set(
-    State(app): State<Arc<App>>,
-    Path(setting): Path<String>,
-    Query(parameters): Parameters,
-    body: Bytes,
-) -> Response {
-    let request = match members(&body) {
-        Ok(request) => request,
-        Err(refusal) => return reply(Err(refusal)),
-    };
-    if setting == "coupon" {
-        return reply(coupon(&app, &parameters, &request).await);
-    }
-    reply(change(&mut app.world(), &setting, &request))
-}
-
-fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, Refusal> {
-    match setting {
-        "reset" => world.reset(),
-        "sync" => {
-            let lot = lot_of(world, request)?;
-            let service = need(request, "service_name")?;
-            let data = request.get("data").and_then(Value::as_object).ok_or_else(|| bad("data: expected an object"))?;
-            let ago = json::whole(request, "made_s_ago").map_err(|_| bad("made_s_ago: no number"))?.unwrap_or(0);
-            let made = clock::seconds() - ago;
-            let id = world.cloud.syncs.add(&lot, &service, data.clone(), made).map_err(bad)?;
-            return Ok(json!({"id": id}));
-        }
-        "price" => {
-            let lot = lot_of(world, request)?;
-            let mut data = request.clone();
-            data.shift_remove("park_id");
-            for name in ["create_time", "update_time"] {
-                data.entry(name).or_insert_with(|| clock::seconds().into());
-            }
-            data.entry("operate_type").or_insert_with(|| 1.into());
-            let made = clock::seconds();
-            let id = world.cloud.syncs.add(&lot, "price_sync", data, made).map_err(bad)?;
-            return Ok(json!({"id": id}));
-        }
-        "balance" => {
-            let plate = need(request, "car_number")?;
-            let fen = json::fen(&need(request, "balance")?).ok_or_else(|| bad("balance: no amount in yuan"))?;
-            let autopay = json::whole(request, "autopay").map_err(|_| bad("autopay: 0 or 1"))?.unwrap_or(1) != 0;
-            let changed = world.drivers.set_balance(&plate, fen, autopay);
-            // Pushed where the car is inside.
-            let inside = world.orders.iter().filter(|order| order.open && order.text("car_number") == plate);
-            let mut lots: Vec<String> = inside.map(|order| order.lot.clone()).collect();
-            lots.dedup();
-            let mut pushed = 0;
-            for lot in lots.into_iter().filter(|_| changed) {
-                let message = world.drivers.balance_push(&plate);
-                pushed += u64::from(downlinks::send(world, &lot, Some(Platform::Bolink), None, message).is_ok());
-            }
-            return Ok(json!({"changed": changed, "pushed": pushed}));
-        }
-        "etc" => {
-            world.drivers.etc = match need(request, "answer")?.as_str() {
-                "paid" => EtcAnswer::Paid,
-                "refused" => EtcAnswer::Refused,
-                "pending" => {
-                    EtcAnswer::Pending { paid: json::filled(request, "result").is_none_or(|result| result == "paid") }
-                }
-                _ => return Err(bad("answer: expected paid, refused or pending")),
-            };
-        }
-        "electronic" => {
-            world.drivers.electronic = match need(request, "answer")?.as_str() {
-                "auto" => Electronic::Auto,
-                "paid" => Electronic::Paid,
-                "refused" => Electronic::Refused,
-                "never" => Electronic::Never,
-                _ => return Err(bad("answer: expected auto, paid, refused or never")),
-            };
-        }
-        "screen" => {
-            let lot = lot_of(world, request)?;
-            let channel = need(request, "channel_id")?;
-            let mut screen = request.clone();
-            screen.retain(|name, _| !matches!(name.as_str(), "park_id" | "channel_id"));
-            world.table(&lot, "screen").insert(channel, Value::Object(screen));
-        }
-        "prepay-card" => {
-            let lot = lot_of(world, request)?;
-            let card = need(request, "card_id")?;
-            need(request, "balance")?;
-            world.table(&lot, "prepay_card").insert(card, Value::Object(request.clone()));
-        }
-        "lots" => {
-            let new = lots::read(&Value::Object(request.clone()).to_string()).map_err(bad)?;
-            world.lots.retain(|lot| new.iter().all(|new| new.park_id != lot.park_id));
-            world.lots.extend(new);
-        }
-        _ => return Err((StatusCode::NOT_FOUND, format!("there is no /{setting}; GET / lists what there is"))),
-    }
-    Ok(json!({"ok": true}))
-}
-
-async fn coupon(app: &Arc<App>, parameters: &HashMap<String, String>, request: &Members) -> Result<Value, Refusal> {
-    let (lot, message) = {
-        let world = app.world();
-        let lot = lot_of(&world, request)?;
-        let plate = json::filled(request, "car_number");
-        let number = json::filled(request, "order_id");
-        let inside = world.order(&lot, |order| {
-            order.open && (Some(order.text("order_id")) == number || Some(order.text("car_number")) == plate)
-        });
-        let number = number.or_else(|| inside.map(|order| order.text("order_id")));
-        let plate = plate.or_else(|| inside.map(|order| order.text("car_number")));
-        let by_time = request.contains_key("duration");
-        let now = clock::seconds();
-        let mut message = json::object([
-            ("service_name", "deliver_ticket".into()),
-            ("ticket_id", clock::stamp().into()),
-            ("ticket_type", i64::from(by_time).into()),
-            ("duration", 0.into()),
-            ("money", "0".into()),
-            ("car_number", plate.unwrap_or_default().into()),
-            ("order_id", number.unwrap_or_default().into()),
-            ("create_time", now.into()),
-            ("limit_day", (now + 86400).into()),
-            ("time_range", "".into()),
-            ("shopName", "".into()),
-            ("remark", "".into()),
-        ]);
-        if by_time {
-            message.insert("ticket_unit".into(), 1.into());
-        }
-        for (name, value) in request.iter().filter(|(name, _)| *name != "park_id") {
-            message.insert(name.clone(), value.clone());
-        }
-        (lot, message)
-    };
-    let wait = patience(parameters, "deliver_ticket")?;
-    ask(app, &lot, None, None, message, wait).await
 }

@@ -238,6 +238,7 @@ pub fn send(
         let mut candidates = match platform {
             Platform::Cloud => cloud_candidates(world, lot, &service, &message, local_id),
             Platform::Bolink => bolink_candidates(world, lot),
+            Platform::Union | Platform::Etcp => return Err("pushes have no candidates".into()),
         };
         if let Some(wanted) = local_id {
             candidates.retain(|candidate| candidate.local_id == wanted);

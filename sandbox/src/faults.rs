@@ -10,35 +10,49 @@ pub enum Platform {
     Cloud,
     /// Bolink.
     Bolink,
+    /// Bolink's open HTTP API.
+    Union,
+    /// ETCP.
+    Etcp,
 }
 
 impl Platform {
+    /// All of them.
+    pub const ALL: [Platform; 4] = [Platform::Cloud, Platform::Bolink, Platform::Union, Platform::Etcp];
+    /// What a request may name.
+    pub const EXPECTED: &str = "expected cloud, bolink, union or etcp";
+
     /// Its name in the control API.
     pub fn name(self) -> &'static str {
         match self {
             Platform::Cloud => "cloud",
             Platform::Bolink => "bolink",
+            Platform::Union => "union",
+            Platform::Etcp => "etcp",
         }
     }
 
     /// The platform of this name.
     pub fn named(name: &str) -> Option<Self> {
-        [Platform::Cloud, Platform::Bolink].into_iter().find(|platform| platform.name() == name)
+        Self::ALL.into_iter().find(|platform| platform.name() == name)
     }
 }
 
 /// The kinds of faults, with the platforms that have them.
-pub const KINDS: [(&str, &str); 10] = [
-    ("delay_ms", "both: answers come `value` milliseconds later"),
-    ("drop", "both: requests are handled and not answered (Bolink: the connection closes wordlessly)"),
-    ("close", "both: requests are handled, then the connection is closed instead of an answer"),
-    ("garbage", "both: answers are bytes that are no JSON"),
-    ("silence", "both: requests are neither handled nor answered"),
-    ("reject_login", "both: logins are refused"),
+pub const KINDS: [(&str, &str); 13] = [
+    ("delay_ms", "all: answers come `value` milliseconds later"),
+    ("drop", "all: requests are handled and not answered (over HTTP the connection closes wordlessly)"),
+    ("close", "all: requests are handled, then the connection is closed instead of an answer"),
+    ("garbage", "all: answers are bytes that are no JSON"),
+    ("silence", "all: requests are neither handled nor answered"),
+    ("reject_login", "cloud, bolink: logins are refused"),
     ("heartbeat_silence", "cloud: heartbeats are not answered"),
     ("refuse", "cloud: new connections are closed at once"),
     ("split", "cloud: everything is sent in pieces of `value` bytes"),
-    ("http_status", "bolink: the answer is this HTTP status and the request is not handled"),
+    ("http_status", "bolink, union, etcp: the answer is this HTTP status and the request is not handled"),
+    ("code", "union, etcp: the request passes its checks and is then refused with this state or code"),
+    ("wrong_sign", "union, etcp: pushes go out with a wrong signature"),
+    ("push_again", "union, etcp: pushes that were answered are sent `value` times more"),
 ];
 
 /// One fault.
@@ -63,7 +77,7 @@ impl Faults {
     /// Switches one on.
     pub fn add(&mut self, request: &Members) -> Result<(), String> {
         let platform = json::text(request, "platform").and_then(|name| Platform::named(&name));
-        let platform = platform.ok_or("platform: expected cloud or bolink")?;
+        let platform = platform.ok_or_else(|| format!("platform: {}", Platform::EXPECTED))?;
         let kind = json::text(request, "kind").ok_or("kind: missing")?;
         let found = KINDS.iter().find(|(name, _)| *name == kind);
         let (kind, _) = found.ok_or_else(|| {
@@ -72,7 +86,7 @@ impl Faults {
         })?;
         let number = |name| json::whole(request, name).map_err(|_| format!("{name}: no number"));
         let value = number("value")?;
-        if matches!(*kind, "delay_ms" | "http_status" | "split") && value.is_none_or(|value| value < 1) {
+        if matches!(*kind, "delay_ms" | "http_status" | "split" | "push_again") && value.is_none_or(|value| value < 1) {
             return Err(format!("value: {kind} needs a number above 0"));
         }
         let left = number("count")?;

@@ -1,7 +1,7 @@
 //! Answers over HTTP, and the faults they meet.
 
 use crate::app::App;
-use crate::faults::Platform::Bolink as Here;
+use crate::faults::Platform;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -37,13 +37,13 @@ impl http_body::Body for Broken {
 }
 
 /// Faults before a request is handled.
-pub async fn faults_before(app: &App, service: &str) -> Option<Response> {
+pub async fn faults_before(app: &App, platform: Platform, service: &str) -> Option<Response> {
     let status = {
         let mut world = app.world();
-        if world.faults.hit(Here, "silence", service).is_some() {
+        if world.faults.hit(platform, "silence", service).is_some() {
             None
         } else {
-            Some(world.faults.hit(Here, "http_status", service))
+            Some(world.faults.hit(platform, "http_status", service))
         }
     };
     match status {
@@ -60,13 +60,14 @@ pub async fn faults_before(app: &App, service: &str) -> Option<Response> {
 }
 
 /// Faults after it.
-pub async fn faults_after(app: &App, service: &str, text: String) -> Response {
+pub async fn faults_after(app: &App, platform: Platform, service: &str, text: String) -> Response {
     let (delay, broken_off, garbage) = {
         let mut world = app.world();
         let faults = &mut world.faults;
-        let delay = faults.hit(Here, "delay_ms", service);
-        let broken_off = faults.hit(Here, "drop", service).is_some() || faults.hit(Here, "close", service).is_some();
-        (delay, broken_off, faults.hit(Here, "garbage", service).is_some())
+        let delay = faults.hit(platform, "delay_ms", service);
+        let broken_off =
+            faults.hit(platform, "drop", service).is_some() || faults.hit(platform, "close", service).is_some();
+        (delay, broken_off, faults.hit(platform, "garbage", service).is_some())
     };
     if let Some(delay) = delay {
         tokio::time::sleep(Duration::from_millis(delay.unsigned_abs())).await;

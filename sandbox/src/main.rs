@@ -3,13 +3,16 @@
 mod acts;
 mod app;
 mod args;
+mod beijing;
 mod bolink;
 mod clock;
 mod cloud;
 mod control;
 mod counts;
+mod digest;
 mod downlinks;
 mod driver;
+mod etcp;
 mod fastjson;
 mod faults;
 mod http;
@@ -17,8 +20,14 @@ mod json;
 mod later;
 mod log;
 mod lots;
+mod orders;
 mod pictures;
+mod push_sender;
+mod pushes;
+mod settings;
+mod signed;
 mod stays;
+mod union;
 mod world;
 
 use crate::app::App;
@@ -61,7 +70,14 @@ fn fail(text: &str) -> ExitCode {
 }
 
 async fn serve(args: &Args) -> Result<(), String> {
-    let app = App::new(World::new(lots_of(args)?, args.pay_delay), args.poll_hold, args.sync_interval);
+    let mut world = World::new(lots_of(args)?, args.pay_delay);
+    let merchant = &mut world.etcp.merchant;
+    merchant.number = args.merchant_no.clone().unwrap_or_else(|| merchant.number.clone());
+    merchant.key = args.merchant_key.clone().unwrap_or_else(|| merchant.key.clone());
+    world.pushes.union_url = args.union_push_url.clone();
+    world.pushes.etcp_url = args.etcp_push_url.clone();
+    world.pushes.speed = args.push_speed;
+    let app = App::new(world, args.poll_hold, args.sync_interval);
     let listen = |port: u16| {
         let address = SocketAddr::new(args.host, port);
         let listener = bind(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -70,16 +86,23 @@ async fn serve(args: &Args) -> Result<(), String> {
     };
     let (cloud, cloud_address) = listen(args.cloud_port)?;
     let (bolink, bolink_address) = listen(args.bolink_port)?;
+    let (union, union_address) = listen(args.union_port)?;
+    let (etcp, etcp_address) = listen(args.etcp_port)?;
     let (control, control_address) = listen(args.control_port)?;
 
     tokio::spawn(cloud::listener::serve(app.clone(), cloud));
     tokio::spawn(serve_http(bolink, bolink::router(app.clone())));
+    tokio::spawn(serve_http(union, union::router(app.clone())));
+    tokio::spawn(serve_http(etcp, etcp::router(app.clone())));
+    tokio::spawn(push_sender::run(app.clone()));
     tokio::spawn(serve_http(control, control::router(app.clone())));
     tokio::spawn(run_syncs(app));
 
     let addresses = serde_json::json!({
         "cloud": cloud_address.to_string(),
         "bolink": format!("http://{bolink_address}"),
+        "union": format!("http://{union_address}"),
+        "etcp": format!("http://{etcp_address}"),
         "control": format!("http://{control_address}"),
     });
     log::event("sandbox", || format!("ready: {addresses}"));

@@ -1,11 +1,12 @@
 //! Entries, exits and charges on the payment platform: what moves money there.
 
 use crate::cloud::envelope::Outcome;
-use crate::cloud::services::{Request, enter, leave};
+use crate::cloud::services::Request;
 use crate::driver::{self, EtcAnswer};
 use crate::faults::Platform;
 use crate::json::{self, Members};
 use crate::later::{Answer, reply, store};
+use crate::orders::{enter, leave};
 use crate::world::{After, Order, World};
 use serde_json::{Value, json};
 

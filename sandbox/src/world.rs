@@ -1,13 +1,16 @@
-//! The one shared state: what both platforms know. It stands behind a mutex that is never held across an await.
+//! The one shared state: what the platforms know. It stands behind a mutex that is never held across an await.
 
 use crate::bolink::Bolink;
 use crate::cloud::Cloud;
 use crate::counts::Counts;
 use crate::downlinks::Downlinks;
 use crate::driver::Drivers;
+use crate::etcp::Etcp;
 use crate::faults::{Faults, Platform};
 use crate::json::{self, Members};
 use crate::lots::Lot;
+use crate::pushes::Pushes;
+use crate::union::Union;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +27,12 @@ pub struct World {
     pub cloud: Cloud,
     /// Bolink's sessions.
     pub bolink: Bolink,
+    /// The open API's lots, payments and invoices.
+    pub union: Union,
+    /// ETCP's users, parks and stays.
+    pub etcp: Etcp,
+    /// What these two push.
+    pub pushes: Pushes,
     /// Records other than orders: lot and table to record number to record.
     pub tables: BTreeMap<(String, String), Members>,
     /// Orders of both platforms.
@@ -92,6 +101,9 @@ impl World {
             counts: Counts::default(),
             cloud: Cloud::default(),
             bolink: Bolink::default(),
+            union: Union::default(),
+            etcp: Etcp::default(),
+            pushes: Pushes::default(),
             tables: BTreeMap::new(),
             orders: Vec::new(),
             downlinks: Downlinks::default(),
@@ -100,13 +112,16 @@ impl World {
         }
     }
 
-    /// Forgets all but the lots and the open connections.
+    /// Forgets all but the lots, the open connections, and where pushes go.
     pub fn reset(&mut self) {
         let lots = std::mem::take(&mut self.lots);
         self.bolink.kill_tokens();
         let cloud = std::mem::take(&mut self.cloud);
         let mut fresh = World::new(lots, self.pay_delay);
         fresh.cloud.keep_connections(cloud);
+        fresh.etcp = std::mem::take(&mut self.etcp).forget();
+        fresh.pushes = std::mem::take(&mut self.pushes);
+        fresh.pushes.forget();
         *self = fresh;
     }
 
@@ -142,9 +157,16 @@ impl World {
         self.cloud.show(&mut cloud);
         let mut bolink = self.counts.shown(Platform::Bolink);
         self.bolink.show(&mut bolink);
+        let mut union = self.counts.shown(Platform::Union);
+        self.union.show(&mut union);
+        let mut etcp = self.counts.shown(Platform::Etcp);
+        self.etcp.show(&mut etcp);
         json!({
             "cloud": cloud,
             "bolink": bolink,
+            "union": union,
+            "etcp": etcp,
+            "pushes": self.pushes.shown(),
             "lots": lots,
             "orders": orders,
             "tables": tables,

@@ -32,9 +32,10 @@ pub struct DownlinkCallbacks {
     /// Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
     pub destroy: Destroy,
     /// Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
-    /// event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud" or
-    /// "bolink"), interface (id in the catalogue, null when it is not known), service_name, kind ("request", "notice",
-    /// "echo"), redelivered, data (the members of the message, without its wrapper).
+    /// event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud", "bolink",
+    /// "union", "etcp"), interface (id in the catalogue, null when it is not known), service_name, kind ("request",
+    /// "notice", "echo", "result"), redelivered (true: the software may have had it before; with a store), data (the
+    /// members of the message, without its wrapper).
     pub on_downlink: OnDownlink,
 }
 

@@ -34,7 +34,8 @@ pub(super) fn millis(timeout_ms: u32) -> Duration {
 ///
 /// Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
 /// log in again by themselves until the handle is closed. Any thread.
-/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), BUSY (1024 handles are open), FORKED.
+/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), DISK_FULL, STORE_READ_ONLY, STORE_LOCKED,
+/// STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -61,7 +62,8 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
 /// timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
 /// PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
 /// returns at last.
-/// left: gets the number of downlinks that stay unanswered. May be NULL.
+/// left: gets the number of downlinks that stay unanswered and of answers that were not sent; records in the store are
+/// not counted, they stay for the next open. May be NULL.
 ///
 /// Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
 /// Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -101,9 +103,11 @@ pub unsafe extern "C" fn parklink_wait_ready(handle: *mut Parklink, timeout_ms: 
 /// reply: gets the platform's reply as JSON, also when the platform refused; NULL in it when there is none. May be NULL.
 /// Free it with parklink_string_free.
 ///
-/// Waits at most cloud.request_timeout_ms or bolink.request_timeout_ms. Any thread, also inside a callback.
+/// Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.). Any thread, also inside a callback.
 /// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
-/// TIMEOUT, BROKEN, QUEUED (with a store: the record is on disk and will be sent; reply has its ticket), REFUSED, RATE_LIMITED, PROTOCOL, HTTP, NOT_STORED, PENDING (wait for the downlink), CLOSED, FORKED.
+/// TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED, PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED (with a store:
+/// the record is on disk and will be sent; reply has its ticket), OUTBOX_FULL, DISK_FULL, PENDING (wait for the
+/// downlink), CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -119,7 +123,7 @@ pub unsafe extern "C" fn parklink_upload(
 
 /// Calls one interface by its id, on its own platform only.
 ///
-/// interface_id: the id of docs/interfaces.md, such as "bolink.query_order"; borrowed for the call.
+/// interface_id: its id in docs/interfaces/README.md, such as "bolink.query_order"; borrowed for the call.
 /// json: its fields; borrowed for the call.
 /// reply: as in parklink_upload, and so are waiting, threads and errors.
 ///

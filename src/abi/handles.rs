@@ -1,11 +1,16 @@
 //! The table of open handles. What C holds is a number in the dress of a pointer: place, generation, and a lowest bit
 //! that no address of ours would have. A stale, closed or invented one is found out by looking it up, never followed.
+//!
+//! Every call looks its handle up, so that costs two atomic steps: one to come in, one to go out.
 
 use super::Parklink;
 use super::encoding::Encoding;
 use crate::error::{Code, Error, Result};
 use crate::sdk::Sdk;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::ops::Deref;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What is behind a handle.
@@ -16,28 +21,27 @@ pub(super) struct Entry {
     pub(super) limit: usize,
 }
 
+/// A place of the table. In use while `entry` is not null; open while the word says so.
 struct Slot {
-    generation: usize,
-    entry: Option<Arc<Entry>>,
+    /// Generation in the upper half, then [`OPEN`], then the number of calls under way.
+    word: AtomicU64,
+    entry: AtomicPtr<Entry>,
 }
 
+const OPEN: u64 = 1 << 31;
+const CALLS: u64 = OPEN - 1;
 const INDEX_BITS: u32 = 10;
 const PLACES: usize = 1 << INDEX_BITS;
-/// The place and the lowest bit leave these to the generation.
-const GENERATIONS: usize = usize::MAX >> (INDEX_BITS + 1);
+/// What the place and the lowest bit leave to the generation in a pointer, and the lower half in the word.
+const GENERATIONS: u64 = if usize::BITS < 64 { (usize::MAX >> (INDEX_BITS + 1)) as u64 } else { u32::MAX as u64 };
 /// Not 0, so that small numbers are no handles.
-const FIRST_GENERATION: usize = 0x2A5;
+const FIRST_GENERATION: u64 = 0x2A5;
 
-// One lock a handle: calls on different handles do not meet, calls on one handle only read.
-static TABLE: [RwLock<Slot>; PLACES] =
-    [const { RwLock::new(Slot { generation: FIRST_GENERATION, entry: None }) }; PLACES];
-
-fn token(index: usize, generation: usize) -> *mut Parklink {
-    std::ptr::without_provenance_mut((generation << INDEX_BITS | index) << 1 | 1)
-}
+static TABLE: [Slot; PLACES] =
+    [const { Slot { word: AtomicU64::new(FIRST_GENERATION << 32), entry: AtomicPtr::new(ptr::null_mut()) } }; PLACES];
 
 /// The place and the generation that a token names.
-fn parts(handle: *const Parklink) -> Result<(usize, usize)> {
+fn parts(handle: *const Parklink) -> Result<(&'static Slot, u64)> {
     if handle.is_null() {
         return Err(Error::new(Code::Argument, "the handle is NULL; parklink_open gives one"));
     }
@@ -45,7 +49,7 @@ fn parts(handle: *const Parklink) -> Result<(usize, usize)> {
     if token & 1 == 0 {
         return Err(Error::new(Code::Closed, "this is no handle that parklink_open gave"));
     }
-    Ok((token >> 1 & (PLACES - 1), token >> (INDEX_BITS + 1)))
+    Ok((&TABLE[token >> 1 & (PLACES - 1)], (token >> (INDEX_BITS + 1)) as u64))
 }
 
 fn closed() -> Error {
@@ -54,52 +58,86 @@ fn closed() -> Error {
 
 /// Takes it into the table.
 pub(super) fn insert(entry: Entry) -> Result<*mut Parklink> {
-    for (index, place) in TABLE.iter().enumerate() {
-        let mut slot = place.write().unwrap_or_else(PoisonError::into_inner);
-        if slot.entry.is_none() {
-            slot.entry = Some(Arc::new(entry));
-            return Ok(token(index, slot.generation));
+    static INSERTING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = INSERTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let free = TABLE.iter().enumerate().find(|(_, slot)| slot.entry.load(Ordering::Acquire).is_null());
+    let Some((index, slot)) = free else {
+        return Err(Error::new(Code::Busy, format!("{PLACES} handles are open in this process; close some")));
+    };
+    slot.entry.store(Box::into_raw(Box::new(entry)), Ordering::Release);
+    let generation = ((slot.word.load(Ordering::Acquire) >> 32) + 1) & GENERATIONS;
+    slot.word.store(generation << 32 | OPEN, Ordering::Release);
+    Ok(ptr::without_provenance_mut(((generation as usize) << INDEX_BITS | index) << 1 | 1))
+}
+
+/// A call under way on an open handle. What is behind it stays until the last one is gone, closed or not.
+pub(super) struct Call(&'static Slot);
+
+/// Comes in.
+pub(super) fn find(handle: *const Parklink) -> Result<Call> {
+    let (slot, generation) = parts(handle)?;
+    let mut word = slot.word.load(Ordering::Acquire);
+    loop {
+        if word >> 32 != generation || word & OPEN == 0 {
+            return Err(closed());
+        }
+        match slot.word.compare_exchange_weak(word, word + 1, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return Ok(Call(slot)),
+            Err(other) => word = other,
         }
     }
-    Err(Error::new(Code::Busy, format!("{PLACES} handles are open in this process; close some")))
 }
 
-/// What is behind the handle; it stays while the caller of this works with it, closed or not.
-pub(super) fn find(handle: *const Parklink) -> Result<Arc<Entry>> {
-    let (index, generation) = parts(handle)?;
-    let slot = TABLE[index].read().unwrap_or_else(PoisonError::into_inner);
-    match &slot.entry {
-        Some(entry) if slot.generation == generation => Ok(Arc::clone(entry)),
-        _ => Err(closed()),
+impl Deref for Call {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        // SAFETY: set before the word said open, and freed only by the last call of a closed one; this is a call.
+        unsafe { &*self.0.entry.load(Ordering::Acquire) }
     }
 }
 
-/// Takes it out of the table: from here on the handle is dead.
-fn take(handle: *const Parklink) -> Result<Arc<Entry>> {
-    let (index, generation) = parts(handle)?;
-    let mut slot = TABLE[index].write().unwrap_or_else(PoisonError::into_inner);
-    if slot.generation != generation {
-        return Err(closed());
+impl Drop for Call {
+    fn drop(&mut self) {
+        let before = self.0.word.fetch_sub(1, Ordering::AcqRel);
+        // Closed and nobody else here: nobody can come in any more, so this is the last.
+        if before & (OPEN | CALLS) == 1 {
+            let entry = self.0.entry.load(Ordering::Acquire);
+            // SAFETY: from `Box::into_raw`, and only the last call comes here.
+            drop(unsafe { Box::from_raw(entry) });
+            // From here on the place may be used again.
+            self.0.entry.store(ptr::null_mut(), Ordering::Release);
+        }
     }
-    let entry = slot.entry.take().ok_or_else(closed)?;
-    slot.generation = (generation + 1) & GENERATIONS;
-    Ok(entry)
+}
+
+impl Call {
+    /// From here on nobody comes in; false when another has closed it.
+    fn shut(&self) -> bool {
+        self.0.word.fetch_and(!OPEN, Ordering::AcqRel) & OPEN != 0
+    }
+
+    fn is_alone(&self) -> bool {
+        self.0.word.load(Ordering::Acquire) & CALLS == 1
+    }
 }
 
 /// Closes it, and waits for the calls that other threads have under way on it.
 pub(super) fn close(handle: *const Parklink, timeout: Duration) -> Result<u64> {
     let end = Instant::now() + timeout;
-    // In a callback the handle must stay good, so this is asked before it is taken out.
-    if find(handle)?.sdk.is_in_callback() {
+    let call = find(handle)?;
+    if call.sdk.is_in_callback() {
         return Err(Error::new(
             Code::InCallback,
             "parklink_close would wait for the callback it is called from; call it from another thread",
         ));
     }
-    let entry = take(handle)?;
-    let left = entry.sdk.close(timeout)?;
+    if !call.shut() {
+        return Err(closed());
+    }
+    let left = call.sdk.close(timeout)?;
     // The SDK has woken them; they only have to find their way out.
-    while Arc::strong_count(&entry) > 1 && Instant::now() < end {
+    while !call.is_alone() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(left)

@@ -218,6 +218,8 @@ pub struct Interface {
     pub is_synchronous: bool,
     /// The platform's reply always has words: an empty frame is not it. Elsewhere that says "service unknown".
     pub always_worded: bool,
+    /// The member of the reply that tells the outcome, and its values that mean success, where those are not `state` 1.
+    pub success: Option<(&'static str, &'static [&'static str])>,
     /// Names under which the reply travels when they differ: `car_type_upload` for `upload_car_type`; `parkInfo` for
     /// our answer to `space_notify`.
     pub reply_names: &'static [&'static str],

@@ -83,12 +83,17 @@ impl Config {
             Some(_) => Ok(()),
             None => Err(Error::new(Code::Config, format!("\"{key}\" is missing: {why}"))),
         };
-        need("park_id", "every platform asks for the lot's number")?;
-        if self.text("cloud_addr").is_none() && self.text("bolink_addr").is_none() {
-            return Err(Error::new(
-                Code::Config,
-                "neither \"cloud_addr\" nor \"bolink_addr\" is given: nothing to connect to",
-            ));
+        let ways = ["cloud_addr", "bolink_addr", "union.base", "etcp.base", "listen.addr"];
+        if !ways.iter().any(|way| self.text(way).is_some()) {
+            need("park_id", "the cloud and Bolink know a lot by its number")?;
+            let message = format!("none of {} is given: nothing to connect to", ways.join(", "));
+            return Err(Error::new(Code::Config, message));
+        }
+        let because = |key: &str| format!("\"{key}\" asks for it");
+        for way in ["cloud_addr", "bolink_addr"] {
+            if self.text(way).is_some() {
+                need("park_id", "the cloud and Bolink know a lot by its number")?;
+            }
         }
         if self.text("cloud_addr").is_some() && self.text("ckey").is_none() {
             need("ukey", "the cloud's messages are signed with \"ckey\", or with \"ukey\" where there is no ckey")?;
@@ -96,6 +101,37 @@ impl Config {
         if self.text("bolink_addr").is_some() {
             need("ukey", "Bolink's messages are signed with it")?;
             need("union_id", "Bolink's login asks for it")?;
+        }
+        if self.text("union.base").is_some() {
+            need("ukey", "calls of the open API are signed with it")?;
+            need("union_id", "the open API asks for it in every call")?;
+        }
+        if self.text("etcp.base").is_some() || self.text("etcp.merchant_key").is_some() {
+            need("etcp.merchant_no", "ETCP knows a merchant by it")?;
+        }
+        if self.text("etcp.base").is_some() {
+            need("etcp.merchant_key", "calls to ETCP are signed with it")?;
+        }
+        if self.text("etcp.phone").is_some() {
+            need("etcp.app_id", "the joint login of \"etcp.phone\" sends it")?;
+        }
+        if self.text("listen.addr").is_some() && self.text("etcp.merchant_key").is_none() {
+            need("ukey", "what the listener receives is checked with it, or with \"etcp.merchant_key\"")?;
+        }
+        for (given, needed) in [("listen.tls_cert", "listen.tls_key"), ("listen.tls_key", "listen.tls_cert")] {
+            if self.text(given).is_some() {
+                need(needed, &because(given))?;
+            }
+        }
+        for path in ["listen.union_path", "listen.etcp_path"] {
+            if !self.word(path).starts_with('/') || self.word(path).contains(['?', '#', ' ']) {
+                return Err(wrong(path, "a path, as /union", &Value::from(self.word(path))));
+            }
+        }
+        if self.word("listen.union_path") == self.word("listen.etcp_path") {
+            let message =
+                "\"listen.union_path\" and \"listen.etcp_path\" are the same: the platforms are told apart by them";
+            return Err(Error::new(Code::Config, message));
         }
         if self.text("local_id").is_some_and(|id| id.ends_with('_')) {
             return Err(Error::new(Code::Config, "\"local_id\" must not end with an underscore (SDK 1.1)"));

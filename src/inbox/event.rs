@@ -76,7 +76,7 @@ impl Event {
         let text = |value: &str| serde_json::to_string(value).unwrap_or_default();
         format!(
             "{{\"event_id\":{},\"platform\":\"{}\",\"interface\":{},\"service_name\":{},\"kind\":\"{}\",\"redelivered\":{},\"data\":{}}}",
-            self.id,
+            self.answer_id(),
             self.platform.name(),
             self.interface.map_or_else(|| "null".to_owned(), |interface| text(interface.id)),
             text(&self.service),

@@ -1,6 +1,7 @@
 //! What the inbox remembers: which downlinks wait for an answer, which were seen before and how they were answered.
 
 use super::event::{Event, EventKind};
+use super::push::is_pushed;
 use super::reply::complete;
 use super::{Answer, Inbox, Open};
 use crate::catalogue::{Platform, same_value};
@@ -12,12 +13,27 @@ use serde_json::{Value, json};
 /// How many downlinks are remembered at most, whatever their age.
 const MOST: i64 = 1_000_000;
 
+/// So many downlinks pass between two looks at what is too old.
+const FORGET_EVERY: u64 = 512;
+
 impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
         let key = event.interface.and_then(|interface| interface.repeat_key(&event.data));
-        let (Some(store), Some(key), Some(me)) = (&self.store, key, self.me.upgrade()) else {
-            return self.hand_on(event);
+        let (store, key, me) = match (&self.store, key, self.me.upgrade()) {
+            (Some(store), Some(key), Some(me)) => (store, key, me),
+            (None, Some(key), _) if is_pushed(event.platform) => {
+                let mut taken = self.pushes.take(event.id, key.clone());
+                if let Taken::Open(id) = taken {
+                    if self.waits_with(&event, id) {
+                        return;
+                    }
+                    // Answered since that look, or never.
+                    taken = self.pushes.take(event.id, key);
+                }
+                return self.taken(event, Ok(taken));
+            }
+            _ => return self.hand_on(event),
         };
         let stored = NewEvent {
             id: event.id,
@@ -27,6 +43,9 @@ impl Inbox {
             service: event.service.clone(),
             message: serde_json::to_string(&*event.message).unwrap_or_default(),
         };
+        if event.id.is_multiple_of(FORGET_EVERY) {
+            store.forget_events(self.limits.window_seconds, MOST);
+        }
         store.take_event(stored, move |taken| me.taken(event, taken));
     }
 
@@ -36,10 +55,11 @@ impl Inbox {
                 event.is_stored = true;
                 self.hand_on(event);
             }
-            Ok(Taken::Open(id)) if self.is_open(id) => {
+            Ok(Taken::Open(id)) if self.waits_with(&event, id) => {
                 self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
             }
             Ok(Taken::Open(id)) => {
+                self.pushes.join(event.id, id);
                 event.id = id;
                 event.is_stored = true;
                 event.redelivered = true;
@@ -48,7 +68,7 @@ impl Inbox {
             Ok(Taken::Answered(id, answer)) => {
                 self.log.info(format_args!("{} again, answered as before (event {id})", event.service));
                 if let Some(answer) = parse_answer(id, &event, &answer) {
-                    self.send(answer);
+                    self.deliver(event.id, answer);
                 }
             }
             Err(error) => {
@@ -60,9 +80,18 @@ impl Inbox {
         }
     }
 
+    /// Whether an event that came again has its earlier one's answer to wait for; whoever waits for it then waits for that.
+    fn waits_with(&self, event: &Event, earlier: u64) -> bool {
+        self.pushes.join(event.id, earlier);
+        // When nobody waits any more, the answer was given just now.
+        self.is_open(earlier) || (is_pushed(event.platform) && !self.pushes.part(earlier, event.id))
+    }
+
     fn is_open(&self, id: u64) -> bool {
+        let keep = self.limits.keep;
         let state = self.lock();
-        state.open.contains_key(&id) || state.events.iter().any(|event| event.id == id)
+        let is_open = state.open.get(&id).is_some_and(|open| open.since.elapsed() < keep);
+        is_open || state.answering.contains(&id) || state.events.iter().any(|event| event.id == id)
     }
 
     /// The software has seen a message that needs no answer.
@@ -74,8 +103,10 @@ impl Inbox {
 
     /// As if it had not come: the platform will say it again.
     pub(super) fn forget(&self, event: &Event) {
-        if let Some(store) = self.store.as_ref().filter(|_| event.is_stored) {
-            store.event_refused(event.id);
+        match &self.store {
+            Some(store) if event.is_stored => store.event_refused(event.id),
+            Some(_) => {}
+            None => self.pushes.forget(event.id),
         }
     }
 
@@ -92,7 +123,7 @@ impl Inbox {
         let Some(store) = &self.store else { return Ok(()) };
         store.forget_events(self.limits.window_seconds, MOST);
         let limit = i64::try_from(self.limits.queue).unwrap_or(i64::MAX);
-        for stored in store.reader()?.unfinished_events(0, limit)? {
+        for stored in store.read(|reader| reader.unfinished_events(0, limit))? {
             let Some(mut event) = revive(&stored) else { continue };
             match stored.answer {
                 Some(answer) => {
@@ -111,26 +142,40 @@ impl Inbox {
     /// Sends the answers that were recalled; once there is an outlet.
     pub fn send_recalled(&self) {
         let answers = std::mem::take(&mut *self.recalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        answers.into_iter().for_each(|answer| self.send(answer));
+        answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
     }
 
-    /// Answers an open downlink, when `check` agrees with the answer. A yes is on disk before it is sent, and is given to
+    /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on disk before it is sent, and is given to
     /// every repeat; after a no the platform may ask again.
-    pub(crate) fn answer(&self, event_id: u64, given: Members, check: impl Fn(&Answer) -> Result<()>) -> Result<()> {
+    pub(crate) fn answer(
+        &self,
+        event_id: u64,
+        given: Members,
+        check: impl Fn(&Answer, &Members) -> Result<()>,
+    ) -> Result<()> {
         let open = self.lock().open.get(&event_id).cloned();
         let Some(open) = open.filter(|open| open.since.elapsed() < self.limits.keep) else {
             let message = format!("event {event_id} does not wait for an answer: unknown, answered, or too old");
             return Err(Error::new(Code::UnknownEvent, message));
         };
         let mut answer = complete(&open, given);
-        check(&answer)?;
-        if self.lock().open.remove(&event_id).is_none() {
-            return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
+        check(&answer, &open.data)?;
+        {
+            let mut state = self.lock();
+            if state.open.remove(&event_id).is_none() {
+                return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
+            }
+            state.answering.insert(event_id);
+        }
+        if is_pushed(answer.platform) {
+            self.answer_push(event_id, answer, open.is_stored);
+            return Ok(());
         }
         if open.is_stored {
             self.keep_answer(event_id, &mut answer);
         }
         self.send(answer);
+        self.lock().answering.remove(&event_id);
         Ok(())
     }
 
@@ -140,7 +185,7 @@ impl Inbox {
             store.event_refused(event_id);
             return;
         }
-        let text = json!({"service": answer.service, "data": answer.data}).to_string();
+        let text = as_text(answer);
         match store.event_answered(event_id, text) {
             Ok(()) => answer.event_id = event_id,
             Err(error) => {
@@ -165,8 +210,13 @@ impl Inbox {
     }
 }
 
+/// An answer as it is kept.
+pub(super) fn as_text(answer: &Answer) -> String {
+    json!({"service": answer.service, "data": answer.data}).to_string()
+}
+
 /// Whether the answer says that it was done.
-fn is_yes(answer: &Answer) -> bool {
+pub(super) fn is_yes(answer: &Answer) -> bool {
     let inner = answer.data.get("data").and_then(|data| data.get("state"));
     let state = answer.data.get("state").or(inner);
     state.is_none_or(|state| same_value(state, &Value::from(1)))

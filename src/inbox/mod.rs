@@ -4,12 +4,15 @@
 mod dispatch;
 mod event;
 mod memory;
+mod push;
 mod reply;
 
 pub use self::dispatch::{DeliveryHandler, DownlinkHandler, LogHandler};
 pub use self::event::{Event, EventKind};
+pub use self::push::{Heard, Responder};
 pub use self::reply::{Answer, check};
 
+use self::push::Pushes;
 use self::reply::refusal;
 
 use self::dispatch::{Control, Dispatcher};
@@ -20,7 +23,7 @@ use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
 use crate::store::{Store, now_ms};
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -56,6 +59,7 @@ pub struct Inbox {
     me: Weak<Inbox>,
     store: Option<Arc<Store>>,
     recalled: Mutex<Vec<Answer>>,
+    pushes: Pushes,
     state: Mutex<State>,
     changed: Condvar,
     log: Arc<Log>,
@@ -74,8 +78,12 @@ struct State {
     has_delivery_handler: bool,
     controls: VecDeque<Control>,
     open: HashMap<u64, Open>,
+    /// Answered just now, the answer not yet where repeats look for it.
+    answering: HashSet<u64>,
     has_handler: bool,
     is_polled: bool,
+    /// Stored notices that the poll has given and the software may still be busy with.
+    polled: Vec<u64>,
     grace_ends: Option<Instant>,
     is_closed: bool,
 }
@@ -94,7 +102,7 @@ impl Inbox {
     pub fn open(limits: Limits, log: Arc<Log>, store: Option<Arc<Store>>) -> Result<Arc<Inbox>> {
         // Numbers are not given twice, not even after a restart: a late answer must not hit another event.
         let by_clock = now_ms().unsigned_abs().saturating_mul(1000);
-        let last = store.as_ref().map(|store| store.reader()?.last_event()).transpose()?.unwrap_or(0);
+        let last = store.as_ref().map(|store| store.read(|reader| reader.last_event())).transpose()?.unwrap_or(0);
         let state = State {
             next_id: by_clock.max(last + 1),
             grace_ends: Some(Instant::now() + limits.grace),
@@ -104,6 +112,7 @@ impl Inbox {
             me: me.clone(),
             store,
             recalled: Mutex::default(),
+            pushes: Pushes::default(),
             state: Mutex::new(state),
             changed: Condvar::new(),
             log,
@@ -227,6 +236,7 @@ impl Inbox {
             return Err(Error::new(Code::InCallback, "poll would wait for the callback that it is called from"));
         }
         let deadline = Instant::now() + timeout;
+        self.polled_are_handled();
         let mut state = self.lock();
         loop {
             if state.is_closed {
@@ -237,8 +247,9 @@ impl Inbox {
             }
             state.is_polled = true;
             if let Some(event) = state.events.pop_front() {
-                drop(state);
-                self.handled(&event);
+                if event.is_stored && event.kind != EventKind::Request {
+                    state.polled.push(event.id);
+                }
                 return Ok(event);
             }
             let now = Instant::now();
@@ -246,6 +257,14 @@ impl Inbox {
                 return Err(Error::new(Code::NoEvent, format!("no downlink within {} ms", timeout.as_millis())));
             }
             state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whoever polls again, or closes, is done with what the poll gave before.
+    fn polled_are_handled(&self) {
+        let polled = std::mem::take(&mut self.lock().polled);
+        if let Some(store) = &self.store {
+            polled.into_iter().for_each(|id| store.event_delivered(id));
         }
     }
 
@@ -277,6 +296,7 @@ impl Inbox {
     /// Ends it: sleepers wake, the dispatch thread ends after the call it is in. Tells how many stay unanswered, and
     /// whether that call ended in time.
     pub fn close(&self, timeout: Duration) -> (u64, bool) {
+        self.polled_are_handled();
         let left = {
             let mut state = self.lock();
             state.is_closed = true;
@@ -293,7 +313,13 @@ fn closed() -> Error {
 
 impl Sink for Inbox {
     fn received(&self, platform: Platform, message: Members) {
-        let event = Event::new(self.number(), platform, message);
+        self.take_in(Event::new(self.number(), platform, message));
+    }
+}
+
+impl Inbox {
+    fn take_in(&self, event: Event) {
+        let platform = event.platform;
         self.log.debug(format_args!(
             "{}: {} {} (event {})",
             platform.name(),
@@ -306,9 +332,7 @@ impl Sink for Inbox {
         }
         self.remember(event);
     }
-}
 
-impl Inbox {
     /// Puts an event in line for the software, or refuses it when nobody takes it.
     fn hand_on(&self, event: Event) {
         let mut state = self.lock();
@@ -342,7 +366,7 @@ impl Inbox {
         self.log.warn(format_args!("{name}: nobody takes {}, refused", event.service));
         self.forget(event);
         if event.kind == EventKind::Request {
-            self.send(refusal(&event.to_open(), text));
+            self.deliver_refusal(event.id, refusal(&event.to_open(), text));
         }
     }
 

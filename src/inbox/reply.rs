@@ -41,6 +41,9 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
             data.insert(name.to_owned(), value.clone());
         }
     }
+    if open.platform == Platform::Etcp {
+        super::push::in_both_words(&mut data);
+    }
     let is_relayed = open.interface.is_some_and(|interface| interface.reply_names.contains(&RELAYED));
     if is_relayed && !data.contains_key("path") {
         let target = data.shift_remove("data_target").unwrap_or_else(|| Value::from("bolink"));

@@ -52,6 +52,11 @@ impl Data {
         head.chain(own.filter(|(name, _)| self.is_own(name))).chain(self.stamp.iter().map(|value| (STAMP, value)))
     }
 
+    /// A copy, for links that make something else of them.
+    pub fn to_members(&self) -> Members {
+        self.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+    }
+
     /// A member.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let head = || self.head.iter().find(|(known, _)| *known == name).map(|(_, value)| value);

@@ -5,11 +5,17 @@ pub mod bolink;
 pub mod cloud;
 mod data;
 pub mod dial;
+pub mod etcp;
+pub mod health;
 pub mod http;
 pub mod members;
 pub mod once;
+mod phase;
+mod shown;
+pub mod union;
 
 pub use self::data::Data;
+pub use self::shown::shown;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;

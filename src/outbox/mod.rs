@@ -6,7 +6,7 @@ mod verdict;
 mod worker;
 
 use self::line::Line;
-use crate::catalogue::{Class, Platform};
+use crate::catalogue::Platform;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::Inbox;
@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::worker::vary;
+
 /// What the workers of every line share.
 pub(crate) struct Shared {
     pub store: Arc<Store>,
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     pub timeouts: [(Platform, Duration); 2],
     pub retry: (Duration, Duration),
     pub attempts: i64,
+    /// Records up to this one are of earlier runs: they may have been sent.
+    pub before: i64,
 }
 
 /// The outbox of a handle.
@@ -43,7 +47,7 @@ pub struct Outbox {
 
 /// The outcome of an upload that was put into the outbox.
 pub fn queued(ticket: u64, why: &str) -> Outcome {
-    let reply = json!({"state": 2, "errmsg": why, "ticket": ticket});
+    let reply = json!({"state": 1, "errmsg": why, "ticket": ticket, "queued": true});
     let error = Error::new(Code::Queued, format!("stored under ticket {ticket}, will be sent: {why}"));
     Outcome { reply: reply.as_object().cloned(), error: Some(error) }
 }
@@ -60,7 +64,9 @@ impl Outbox {
         inbox: Arc<Inbox>,
         log: Arc<Log>,
     ) -> Result<Outbox> {
+        let before = store.read(|reader| reader.last_record())?;
         let shared = Arc::new(Shared {
+            before,
             store,
             links,
             inbox,
@@ -100,7 +106,7 @@ impl Outbox {
     }
 
     /// Where the records are.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &Arc<Store> {
         &self.shared.store
     }
 
@@ -117,18 +123,21 @@ impl Outbox {
 
     /// Money is never dropped: a full outbox refuses. Logs make room for what is newer.
     fn make_room(&self, parts: &[NewRecord]) -> Result<()> {
-        let total = self.shared.store.total();
         let bytes: usize = parts.iter().map(|part| part.data.len()).sum();
-        let is_full = total.records + parts.len() as i64 > self.most_records
-            || total.bytes + i64::try_from(bytes).unwrap_or(i64::MAX) > self.most_bytes;
-        if !is_full {
-            return Ok(());
-        }
-        let dropped = self.shared.store.drop_oldest(Class::Log.name(), ROOM)?;
-        if dropped > 0 {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let total = loop {
+            let total = self.shared.store.total();
+            let is_full = total.records + parts.len() as i64 > self.most_records
+                || total.bytes.saturating_add(bytes) > self.most_bytes;
+            if !is_full {
+                return Ok(());
+            }
+            let dropped = self.shared.store.drop_oldest_logs(ROOM)?;
+            if dropped == 0 {
+                break total;
+            }
             self.shared.log.error(format_args!("outbox: full, the {dropped} oldest log records were dropped"));
-            return Ok(());
-        }
+        };
         Err(Error::new(
             Code::OutboxFull,
             format!(
@@ -186,7 +195,7 @@ impl Outbox {
         let lines = self.lines.iter().map(|line| (line.platform.name().to_owned(), line.status()));
         let mut status: serde_json::Map<String, Value> = lines.collect();
         let total = self.shared.store.total();
-        let dead = self.shared.store.reader().and_then(|reader| reader.dead_count()).unwrap_or(-1);
+        let dead = self.shared.store.read(|reader| reader.dead_count()).unwrap_or(-1);
         status.insert("total".into(), json!({"records": total.records, "bytes": total.bytes, "dead": dead}));
         Value::Object(status)
     }

@@ -13,7 +13,7 @@ pub enum Verdict {
     Delivered,
     /// Repetition cannot help.
     Dead(Error),
-    /// Sent, no answer: send the same bytes again after a pause.
+    /// Sent, and no answer or one that tells nothing: send the same bytes again after a pause.
     Unanswered(Error),
     /// Not stored although remembered: send it again with other bytes.
     Change(Error),
@@ -34,18 +34,31 @@ pub fn judge(outcome: &Outcome) -> Verdict {
         Code::Timeout | Code::Broken | Code::Protocol | Code::Internal => Verdict::Unanswered(error),
         Code::NotStored => Verdict::Change(error),
         Code::RateLimited => Verdict::Busy(error, wait),
-        Code::Http if error.code.is_retryable() && is_passing(&error) => Verdict::Busy(error, wait),
+        // Said of the platform as a whole; any other trouble may be this record's own, and must not hold up the rest.
+        Code::Http if matches!(error.status, Some(429 | 503)) || wait.is_some() => Verdict::Busy(error, wait),
+        Code::Http if is_passing(&error) => Verdict::Unanswered(error),
+        // Of this machine: no descriptors, no threads.
+        Code::Io => Verdict::Busy(error, wait),
         _ => Verdict::Dead(error),
     }
 }
 
+/// Whether the cloud's resend guard has seen these bytes before.
+pub fn is_remembered(platform: Platform, outcome: &Outcome) -> bool {
+    let reply = outcome.reply.as_ref().filter(|_| platform == Platform::Cloud && outcome.error.is_none());
+    reply.is_some_and(crate::link::cloud::is_already_handled)
+}
+
+/// Of a record that may have been sent before and whose answer was lost: whether this refusal says that it arrived then.
+/// Bolink has an entry's order already (SDK 2.1).
+pub fn is_there_already(platform: Platform, outcome: &Outcome) -> bool {
+    let words = outcome.reply.as_ref().and_then(|reply| reply.get("errmsg")).and_then(Value::as_str);
+    platform == Platform::Bolink && words.is_some_and(|words| words.contains("该订单已经存在"))
+}
+
 /// Whether an HTTP status tells of a passing trouble.
 fn is_passing(error: &Error) -> bool {
-    const PASSING: [u16; 4] = [408, 425, 429, 500];
-    match error.status {
-        Some(status) => PASSING.contains(&status) || status >= 500,
-        None => true,
-    }
+    error.status.is_none_or(|status| matches!(status, 408 | 425) || status >= 500)
 }
 
 /// What the software is told of a settled record.

@@ -13,15 +13,20 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// While the link is down it is asked so often whether it is back.
-const ASK: Duration = Duration::from_millis(500);
-
-/// … and sooner at first: a link that is just being opened is up in no time.
+/// While the link is down it is asked whether it is back: soon at first, then so often.
 const ASK_FIRST: Duration = Duration::from_millis(5);
+const ASK: Duration = Duration::from_millis(500);
 
 /// Until the outbox stops.
 pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
-    while let Some(record) = line.next() {
+    let mut doubtful = None;
+    loop {
+        let Some(record) = line.next(doubtful.is_none()) else {
+            // Nothing else to send: the last one that a run before this had under way.
+            let Some((record, _)) = doubtful.take().filter(|_| !shared.stop.is_cancelled()) else { return };
+            send_changed(line, shared, record);
+            continue;
+        };
         let mut pause = ASK_FIRST;
         while !link.is_up() {
             if !shared.stop.sleep(pause) {
@@ -29,9 +34,33 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
             }
             pause = (pause * 2).min(ASK);
         }
-        let outcome = send(&record, shared, link);
+        let mut outcome = send(&record, shared, link);
+        let may_be_repeat = record.attempts > 0 || record.id <= shared.before;
+        if may_be_repeat && verdict::is_there_already(link.platform(), &outcome) {
+            outcome.error = None;
+        }
+        let is_repeat = verdict::is_remembered(link.platform(), &outcome);
+        if is_repeat && record.id <= shared.before {
+            if let Some((record, outcome)) = doubtful.replace((record, outcome)) {
+                settle(line, shared, record, outcome);
+            }
+            continue;
+        }
+        let is_fresh = matches!(verdict::judge(&outcome), Verdict::Delivered | Verdict::Dead(_));
         settle(line, shared, record, outcome);
+        if let Some((record, _)) = doubtful.take_if(|_| is_fresh) {
+            send_changed(line, shared, record);
+        }
     }
+}
+
+/// The cloud's guard remembers a record before it looks at the token, and the token dies with its connection: of a record
+/// that was under way when the process ended, "already handled" does not say that it is stored. One
+/// request is under way at a time, so after a crash that is only the last one that the guard remembers. It is sent once
+/// more with other bytes: better twice than never.
+fn send_changed(line: &Arc<Line>, shared: &Shared, record: Record) {
+    let error = format!("{}: remembered by the cloud but perhaps not stored", record.service);
+    settle(line, shared, record, Outcome::from(Error::new(Code::NotStored, error)));
 }
 
 fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
@@ -45,7 +74,7 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let deadline = Instant::now() + patience;
     let request = request(platform, interface, &record.service, &Arc::new(members), deadline, RequestKind::Backlog);
     match link.begin(request).and_then(|pending| pending()) {
-        Ok(reply) => of_reply(platform, &record.service, reply),
+        Ok(reply) => of_reply(platform, interface, &record.service, reply),
         Err(error) => Outcome::from(error),
     }
 }
@@ -64,21 +93,20 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             die(line, shared, record, error, outcome);
         }
         Verdict::Unanswered(error) => {
-            // Silence can be this record's own fault, when the platform answers others.
-            let is_alone = line.is_alone_in_silence(&record);
-            if is_alone && record.attempts + 1 >= shared.attempts {
+            // It can be this record's own fault, when the platform answers others.
+            if line.times_alone(&record) >= shared.attempts {
                 return die(line, shared, record, error, outcome);
             }
             log.warn(format_args!("outbox: {name}: {} again: {}", record.service, error.message));
             line.failed(error.wait);
-            line.hold(&record, pause_of(shared, record.attempts));
-            line.settle(record, Settled::Again { data: None, error: error.message }, outcome);
+            let pause = pause_of(shared, record.attempts);
+            line.settle(record, Settled::Again { data: None, error: error.message }, outcome, Some(pause));
         }
         Verdict::Change(error) => {
             log.warn(format_args!("outbox: {name}: {} again with other bytes: {}", record.service, error.message));
             let data = vary(&record.data);
-            line.hold(&record, Duration::from_millis(100));
-            line.settle(record, Settled::Again { data, error: error.message }, outcome);
+            let pause = Duration::from_millis(100);
+            line.settle(record, Settled::Again { data, error: error.message }, outcome, Some(pause));
         }
         Verdict::NoLink(error) => line.put_back(record, &error, Some(ASK)),
         Verdict::Busy(error, wait) => line.put_back(record, &error, wait),
@@ -102,7 +130,7 @@ fn finish(line: &Arc<Line>, shared: &Shared, record: Record, settled: Settled, o
         .inbox
         .wants_reports()
         .then(|| verdict::report(record.ticket, line.platform, record.interface.as_deref(), &record.service, &outcome));
-    line.settle(record, settled, outcome);
+    line.settle(record, settled, outcome, None);
     if let Some(report) = report {
         shared.inbox.report(report, &shared.stop);
     }
@@ -119,7 +147,7 @@ fn pause_of(shared: &Shared, attempts: i64) -> Duration {
 }
 
 /// The record with the member that only makes its bytes other ones.
-fn vary(data: &str) -> Option<String> {
+pub fn vary(data: &str) -> Option<String> {
     let mut members: Members = serde_json::from_str(data).ok()?;
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
     members.insert("random_temp".into(), Value::from(stamp.to_string()));

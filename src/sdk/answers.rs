@@ -7,8 +7,9 @@ use crate::inbox::{Answer, Inbox, Outlet};
 use crate::link::dial::Cancel;
 use crate::link::{Link, Members, RequestKind};
 use crate::log::Log;
-use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -98,48 +99,76 @@ impl Answers {
 }
 
 fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared: &Shared) {
+    // One that the platform does not take holds up no other.
+    let mut again: VecDeque<(Instant, Job)> = VecDeque::new();
     loop {
+        let due = again.front().map_or_else(never, |(due, _)| at(*due));
         let job = select! {
-            recv(jobs) -> job => job,
             recv(shared.stop.receiver()) -> _ => return,
+            recv(jobs) -> job => job.ok(),
+            recv(due) -> _ => again.pop_front().map(|(_, job)| job),
         };
-        let Ok(job) = job else { return };
-        if deliver(link, &job, log, shared) {
-            inbox.answer_delivered(job.answer.event_id);
+        let Some(job) = job else { return };
+        match deliver(link, &job, log) {
+            Sent::Again(cause) => {
+                again.push_back((Instant::now() + PAUSE, job));
+                // Without a link the others would fail too.
+                if matches!(cause, Code::Offline | Code::LoginRefused) && !shared.stop.sleep(PAUSE) {
+                    return;
+                }
+                continue;
+            }
+            Sent::Delivered => inbox.answer_delivered(job.answer.event_id),
+            Sent::Dropped => {}
         }
         shared.left.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// Sends an answer until the platform has it, refuses it, or it is not worth sending any more; one that is kept on disk
-/// always is. Whether that is over for good.
-fn deliver(link: &dyn Link, job: &Job, log: &Log, shared: &Shared) -> bool {
+enum Sent {
+    /// The platform has it, or refused it: over for good.
+    Delivered,
+    /// Not worth sending any more.
+    Dropped,
+    /// Later; this is why.
+    Again(Code),
+}
+
+/// Sends an answer. One that is kept on disk is always worth another try.
+fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
     let Answer { interface, service, data, event_id, .. } = &job.answer;
     let name = link.platform().name();
-    let data = Arc::new(data.clone());
-    loop {
-        let request =
-            route::request(link.platform(), *interface, service, &data, Instant::now() + ATTEMPT, RequestKind::Answer);
-        let error = match link.begin(request).and_then(|pending| pending()) {
-            Ok(reply) => {
-                match refusal(&reply) {
-                    Some(text) => log.error(format_args!("{name}: the answer to {service} was refused: {text}")),
-                    None => log.debug(format_args!("{name}: {service} answered")),
-                }
-                return true;
+    let request = route::request(
+        link.platform(),
+        *interface,
+        service,
+        &Arc::new(data.clone()),
+        Instant::now() + ATTEMPT,
+        RequestKind::Answer,
+    );
+    let error = match link.begin(request).and_then(|pending| pending()) {
+        Ok(reply) => {
+            match refusal(&reply) {
+                Some(text) => log.error(format_args!("{name}: the answer to {service} was refused: {text}")),
+                None => log.debug(format_args!("{name}: {service} answered")),
             }
-            Err(error) => error,
-        };
-        if !matches!(error.code, Code::NotStored | Code::LoginRefused) && !error.code.is_retryable() {
-            log.error(format_args!("{name}: the answer to {service} cannot be sent: {}", error.message));
-            return error.code != Code::Closed;
+            return Sent::Delivered;
         }
-        if (*event_id == 0 && job.since.elapsed() > WORTH) || !shared.stop.sleep(PAUSE) {
-            log.error(format_args!("{name}: the answer to {service} was not sent: {}", error.message));
-            return false;
-        }
-        log.warn(format_args!("{name}: the answer to {service} waits: {}", error.message));
+        Err(error) => error,
+    };
+    if error.code == Code::Closed {
+        return Sent::Dropped;
     }
+    if !matches!(error.code, Code::NotStored | Code::LoginRefused) && !error.code.is_retryable() {
+        log.error(format_args!("{name}: the answer to {service} cannot be sent: {}", error.message));
+        return Sent::Delivered;
+    }
+    if *event_id == 0 && job.since.elapsed() > WORTH {
+        log.error(format_args!("{name}: the answer to {service} was not sent: {}", error.message));
+        return Sent::Dropped;
+    }
+    log.warn(format_args!("{name}: the answer to {service} waits: {}", error.message));
+    Sent::Again(error.code)
 }
 
 fn refusal(reply: &Members) -> Option<&str> {

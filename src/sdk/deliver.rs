@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::DeliveryHandler;
 use crate::link::{Members, Pending, RequestKind};
 use crate::log::Log;
-use crate::outbox::{Outbox, queued};
+use crate::outbox::{Outbox, queued, vary};
 use crate::store::{NewRecord, Store};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -92,9 +92,9 @@ impl Sdk {
     }
 
     pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>) -> Outcome {
-        let is_keepable = is_keepable(way.interface, members);
+        let keeps = is_keepable(way.interface, members) && self.config.word("outbox.when_offline") == "queue";
         let live = match begun {
-            Begun::Behind if is_keepable => return self.behind(way, members),
+            Begun::Behind if keeps => return self.behind(way, members),
             Begun::Behind => {
                 let message = format!(
                     "{}: earlier records of this order have not reached the platform yet; nothing was sent",
@@ -105,18 +105,19 @@ impl Sdk {
             Begun::Live(begun) => begun.and_then(|pending| pending()),
         };
         let error = match live {
-            Ok(reply) => return outcome::of_reply(way.link.platform(), way.service(), reply),
+            Ok(reply) => return outcome::of_reply(way.link.platform(), way.interface, way.service(), reply),
             Err(error) => error,
         };
-        let keeps = is_keepable && self.config.word("outbox.when_offline") == "queue";
         match &self.outbox {
-            Some(outbox) if keeps && is_undelivered(error.code) => match outbox.submit(vec![part(way, members)]) {
-                Ok(ticket) => queued(ticket, &error.message),
-                Err(failure) => Outcome::from(Error::new(
-                    failure.code,
-                    format!("{}; and it could not be stored: {}", error.message, failure.message),
-                )),
-            },
+            Some(outbox) if keeps && is_undelivered(error.code) => {
+                match outbox.submit(vec![late(way, members, &error)]) {
+                    Ok(ticket) => queued(ticket, &error.message),
+                    Err(failure) => Outcome::from(Error::new(
+                        failure.code,
+                        format!("{}; and it could not be stored: {}", error.message, failure.message),
+                    )),
+                }
+            }
             _ => Outcome::from(error),
         }
     }
@@ -178,8 +179,7 @@ impl Sdk {
 
     /// Dead letters after a number, oldest first, as JSON lines of an array.
     pub fn dead(&self, after: u64, limit: u32) -> Result<Value> {
-        let reader = self.outbox()?.store().reader()?;
-        let letters = reader.dead_after(after.cast_signed(), i64::from(limit))?;
+        let letters = self.outbox()?.store().read(|reader| reader.dead_after(after.cast_signed(), i64::from(limit)))?;
         let shown = letters.into_iter().map(|dead| {
             let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
             json!({
@@ -232,6 +232,18 @@ impl Sdk {
     }
 }
 
+/// The record after a live attempt. What the platform remembers without having stored it must come with other bytes,
+/// also after a crash.
+fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
+    let mut record = part(way, members);
+    let may_be_there = matches!(error.code, Code::Timeout | Code::Broken | Code::Protocol | Code::Http);
+    record.attempts = i64::from(may_be_there);
+    if error.code == Code::NotStored {
+        record.data = vary(&record.data).unwrap_or(record.data);
+    }
+    record
+}
+
 fn part(way: &Way<'_>, members: &Members) -> NewRecord {
     NewRecord {
         platform: way.link.platform().name(),
@@ -240,5 +252,6 @@ fn part(way: &Way<'_>, members: &Members) -> NewRecord {
         order_key: way.interface.and_then(|interface| order_key(interface, members)),
         class: way.interface.map_or("record", |interface| interface.class.name()),
         data: Value::Object(members.clone()).to_string(),
+        attempts: 0,
     }
 }

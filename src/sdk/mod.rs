@@ -1,9 +1,13 @@
 //! The library for Rust: open, upload, call, on_downlink, reply, poll, status, close. The C interface is a thin dress over it.
 
 mod answers;
+mod check;
 mod deliver;
+mod files;
+mod open;
 mod outcome;
 mod pay_status;
+mod platforms;
 mod route;
 
 pub use self::outcome::Outcome;
@@ -12,18 +16,18 @@ pub(crate) use self::route::request;
 pub use crate::inbox::{DeliveryHandler, DownlinkHandler, Event, EventKind, LogHandler};
 
 use self::answers::Answers;
+use self::check::Validation;
 use self::route::Way;
 use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
-use crate::link::bolink::BolinkLink;
-use crate::link::cloud::CloudLink;
-use crate::link::{Link, Members, RequestKind};
-use crate::log::{Level, Log};
+use crate::link::dial::Cancel;
+use crate::link::{Link, Members};
+use crate::listener::Listener;
+use crate::log::Log;
 use crate::outbox::Outbox;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -39,10 +43,13 @@ pub struct Sdk {
     inbox: Arc<Inbox>,
     links: Arc<Vec<Box<dyn Link>>>,
     answers: Answers,
+    listener: Option<Listener>,
     outbox: Option<Outbox>,
     validation: Validation,
     limits: CallLimits,
     is_closed: AtomicBool,
+    /// Thrown when closing: what waits outside the links ends too.
+    closing: Arc<Cancel>,
 }
 
 /// What every call asks of the configuration.
@@ -51,13 +58,6 @@ struct CallLimits {
     text: usize,
     cloud: Duration,
     bolink: Duration,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Validation {
-    Strict,
-    Warn,
-    Off,
 }
 
 impl std::fmt::Debug for Sdk {
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Sdk {
 impl Sdk {
     /// Starts the links; they connect by themselves, this does not wait for them.
     pub fn open(config: Config) -> Result<Sdk> {
-        let log = Arc::new(open_log(&config)?);
+        let log = Arc::new(open::log(&config)?);
         let limits = Limits {
             queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
             keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
@@ -78,7 +78,7 @@ impl Sdk {
         };
         let store = deliver::open_store(&config, &log)?;
         let inbox = Inbox::open(limits, log.clone(), store.clone())?;
-        let links = open_links(&config, &log, &inbox).inspect_err(|_| {
+        let links = open::links(&config, &log, &inbox).inspect_err(|_| {
             inbox.close(Duration::ZERO);
         })?;
         let links = Arc::new(links);
@@ -87,11 +87,7 @@ impl Sdk {
         inbox.send_recalled();
         let outbox =
             store.map(|store| Outbox::start(&config, store, links.clone(), inbox.clone(), log.clone())).transpose()?;
-        let validation = match config.word("validation") {
-            "off" => Validation::Off,
-            "warn" => Validation::Warn,
-            _ => Validation::Strict,
-        };
+        let validation = Validation::of(&config);
         for name in &config.unknown {
             log.warn(format_args!("the init member {name} is not known and has no effect"));
         }
@@ -100,7 +96,13 @@ impl Sdk {
             cloud: config.millis("cloud.request_timeout_ms"),
             bolink: config.millis("bolink.request_timeout_ms"),
         };
-        Ok(Sdk { config, log, inbox, links, answers, outbox, validation, limits, is_closed: AtomicBool::new(false) })
+        let is_closed = AtomicBool::new(false);
+        let closing = Arc::default();
+        let mut sdk =
+            Sdk { closing, limits, config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
+        // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
+        sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
+        Ok(sdk)
     }
 
     /// The configuration it was opened with.
@@ -136,8 +138,10 @@ impl Sdk {
             )
         })?;
         let service = interface.service.ok_or_else(|| title_only(interface))?;
+        self.prepare(interface, &mut members);
         members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
+            Direction::Uplink if service == files::SERVICE => self.upload_file(&members),
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &Arc::new(members)),
             Direction::Local if service == "pay_status" => self.pay_status(&members),
             Direction::Downlink => self.upload_members(members),
@@ -171,7 +175,13 @@ impl Sdk {
         if service == "pay_status" {
             return self.pay_status(&members);
         }
+        if service == files::SERVICE {
+            return self.upload_file(&members);
+        }
         let target = members.get("data_target").and_then(Value::as_str);
+        if let Some(id) = self.etc_by_union(service, target) {
+            return self.call_members(id, members);
+        }
         let candidates = catalogue::route(service, target, &members);
         let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some());
         if !is_uplink && let Some(event) = self.inbox.find_open(service, &members) {
@@ -204,24 +214,13 @@ impl Sdk {
     }
 
     fn deadline(&self, platform: Platform) -> Instant {
-        Instant::now() + if platform == Platform::Bolink { self.limits.bolink } else { self.limits.cloud }
-    }
-
-    /// Holds a message against its table, as the option says.
-    fn check(&self, interface: Option<&'static Interface>, members: &Members, side: Side) -> Result<()> {
-        let Some(interface) = interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
-        let problems = catalogue::validate(interface, members, side);
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
-        let what = if side == Side::Reply { "the answer to " } else { "" };
-        let message = format!("{what}{}: {}", interface.id, shown.join("; "));
-        if self.validation == Validation::Warn {
-            self.log.warn(format_args!("{message} (sent all the same: validation is warn)"));
-            return Ok(());
-        }
-        Err(Error::new(Code::Invalid, message))
+        Instant::now()
+            + match platform {
+                Platform::Bolink => self.limits.bolink,
+                Platform::Union => self.config.millis("union.request_timeout_ms"),
+                Platform::Etcp => self.config.millis("etcp.request_timeout_ms"),
+                Platform::Cloud | Platform::Screen => self.limits.cloud,
+            }
     }
 
     /// Sets or removes the handler; the old one is dropped on the dispatch thread when its last call is over.
@@ -239,20 +238,6 @@ impl Sdk {
     pub fn reply(&self, event_id: u64, json: &str) -> Result<()> {
         let members = self.parse(json)?;
         self.answer(event_id, members).map(|_| ())
-    }
-
-    fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
-        self.inbox.answer(event_id, members, |answer| {
-            self.check(answer.interface, &answer.data, Side::Reply)?;
-            let link = self.links.iter().find(|link| link.platform() == answer.platform);
-            let data = Arc::new(answer.data.clone());
-            let request = |platform| {
-                let now = Instant::now();
-                route::request(platform, answer.interface, &answer.service, &data, now, RequestKind::Answer)
-            };
-            link.map_or(Ok(()), |link| link.check(&request(answer.platform)))
-        })?;
-        Ok(outcome::handed_over())
     }
 
     /// An answer to a downlink that is not open (any more): given after a restart, or twice. It goes out as it is.
@@ -298,6 +283,7 @@ impl Sdk {
             "local_id": self.config.text("local_id"),
             "net_status": u8::from(self.is_payment_up()),
             "links": links,
+            "listener": self.listener.as_ref().map(Listener::status),
             "events": {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
         });
         status.as_object().cloned().unwrap_or_default()
@@ -347,7 +333,11 @@ impl Sdk {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Code::Closed, "the handle is closed already"));
         }
+        self.closing.cancel();
         let deadline = Instant::now() + timeout;
+        if let Some(listener) = &self.listener {
+            listener.shut();
+        }
         self.answers.drain(deadline);
         for link in self.links.iter() {
             link.shut();
@@ -360,8 +350,16 @@ impl Sdk {
         self.log.set_tap(None);
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
         let (unanswered, has_ended) = self.inbox.close(left);
+        if let Some(outbox) = &self.outbox {
+            // What is still under way gets to the disk, and the next handle may open it at once.
+            outbox.store().close();
+        }
         if !has_ended {
             return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
+        }
+        if let Some(outbox) = &self.outbox {
+            // Whoever opens the folder next must not find it locked.
+            outbox.store().close();
         }
         Ok(unanswered + unsent)
     }
@@ -372,32 +370,6 @@ impl Drop for Sdk {
         // Closed already, most often; the result tells nothing more then.
         let _ = self.close(Duration::ZERO);
     }
-}
-
-fn open_log(config: &Config) -> Result<Log> {
-    let level = Level::parse(config.word("log.level")).unwrap_or(Level::Info);
-    let mut log = Log::new(level);
-    if config.flag("log_show") {
-        let beside = || std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("logs")));
-        let dir = config.text("log.dir").map(PathBuf::from).or_else(beside).unwrap_or_else(|| PathBuf::from("logs"));
-        let files = u32::try_from(config.number("log.files")).unwrap_or(1);
-        log = log.with_folder(&dir, config.number("log.max_bytes").unsigned_abs(), files)?;
-    }
-    for secret in config.secrets() {
-        log.protect(&secret);
-    }
-    Ok(log)
-}
-
-fn open_links(config: &Config, log: &Arc<Log>, inbox: &Arc<Inbox>) -> Result<Vec<Box<dyn Link>>> {
-    let mut links: Vec<Box<dyn Link>> = Vec::new();
-    if config.text("cloud_addr").is_some() {
-        links.push(Box::new(CloudLink::open(config, log.clone(), inbox.clone())?));
-    }
-    if config.text("bolink_addr").is_some() {
-        links.push(Box::new(BolinkLink::open(config, log.clone(), inbox.clone())?));
-    }
-    Ok(links)
 }
 
 fn title_only(interface: &Interface) -> Error {

@@ -1,6 +1,6 @@
 //! What a platform's reply means.
 
-use crate::catalogue::Platform;
+use crate::catalogue::{Interface, Platform, same_value};
 use crate::error::{Code, Error};
 use crate::link::{Members, cloud};
 use serde_json::{Value, json};
@@ -26,8 +26,20 @@ pub fn handed_over() -> Outcome {
     Outcome { reply: reply.as_object().cloned(), error: None }
 }
 
+/// Brings a reply to one meaning: where another member tells the outcome (`code` 0, 1 or 200), `state` and `errmsg` tell
+/// it too.
+fn with_state(interface: Option<&Interface>, reply: &mut Members) {
+    let Some((member, values)) = interface.and_then(|interface| interface.success) else { return };
+    let Some(told) = reply.get(member).filter(|_| !reply.contains_key("state")) else { return };
+    let is_success = values.iter().any(|value| same_value(told, &Value::from(*value)));
+    let message = reply.get("message").cloned().unwrap_or_else(|| Value::from(""));
+    reply.insert("state".into(), Value::from(u8::from(is_success)));
+    reply.entry("errmsg").or_insert(message);
+}
+
 /// Reads `state`. Without one the reply itself is the answer (query_order).
-pub fn of_reply(platform: Platform, service: &str, mut reply: Members) -> Outcome {
+pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
+    with_state(interface, &mut reply);
     let text = |name: &str| match reply.get(name) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),

@@ -45,6 +45,12 @@ pub fn request(
         let target = members.get("data_target").cloned().or_else(|| home.data_target().map(Value::from));
         head.extend(target.map(|target| ("data_target", target)));
     }
+    if link == Platform::Union {
+        // Some calls of the open API name their service inside (API 10).
+        let inside = |name: &str| interface.is_some_and(|known| known.fields.iter().any(|field| field.path == name));
+        let named = ["service_name", "data_target"].into_iter().filter(|name| inside(name));
+        head.extend(named.filter_map(|name| members.get(name).map(|value| (name, value.clone()))));
+    }
     let data = Data::new(head, members.clone());
     let wire_name = interface
         .filter(|_| link == Platform::Bolink && kind != RequestKind::Answer)
@@ -130,8 +136,6 @@ fn missing(platform: Platform, interface: Option<&'static Interface>) -> Error {
                 "{what} goes to the smart screen itself, and how a screen is spoken to is in no document; nothing was sent"
             ),
         ),
-        Platform::Union | Platform::Etcp => {
-            Error::new(Code::Unsupported, format!("{what}: this version has no link to {}", platform.name()))
-        }
+        Platform::Union | Platform::Etcp => super::platforms::missing(platform, &what),
     }
 }

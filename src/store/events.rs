@@ -59,8 +59,7 @@ fn take(connection: &Connection, event: &NewEvent, seconds: i64) -> rusqlite::Re
             ))
         })
         .optional()?;
-    if let Some((id, content, is_answered, answer)) = known.filter(|(_, content, ..)| *content == event.content) {
-        let _ = content;
+    if let Some((id, _, is_answered, answer)) = known.filter(|(_, content, ..)| *content == event.content) {
         connection
             .prepare_cached("UPDATE event SET seen = ?2 WHERE id = ?1")?
             .execute(params![id.cast_signed(), seconds])?;
@@ -90,18 +89,7 @@ impl Store {
     /// Stores a downlink, unless it is known. `done` hears which, when it is on disk.
     pub fn take_event(&self, event: NewEvent, done: impl FnOnce(Result<Taken>) + Send + 'static) {
         let seconds = self.seconds();
-        let slot = std::sync::Arc::new(std::sync::Mutex::new(Taken::New));
-        let taken = slot.clone();
-        self.write(
-            move |connection| {
-                *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = take(connection, &event, seconds)?;
-                Ok(())
-            },
-            move |outcome| {
-                let taken = taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-                done(outcome.map(|()| taken));
-            },
-        );
+        self.write(move |connection| take(connection, &event, seconds), done);
     }
 
     /// The software has answered; the answer is kept for repeats, and sent again until the platform has it.
@@ -110,6 +98,17 @@ impl Store {
             let sql = "UPDATE event SET answer = ?2, answered = 1 WHERE id = ?1";
             connection.prepare_cached(sql)?.execute(params![id.cast_signed(), answer]).map(|_| ())
         })
+    }
+
+    /// The same for a push, which is answered on its own call: `done` hears when it is on disk, and nothing is sent again.
+    pub fn push_answered(&self, id: u64, answer: String, done: impl FnOnce(Result<()>) + Send + 'static) {
+        self.write(
+            move |connection| {
+                let sql = "UPDATE event SET answer = ?2, answered = 1, delivered = 1 WHERE id = ?1";
+                connection.prepare_cached(sql)?.execute(params![id.cast_signed(), answer]).map(|_| ())
+            },
+            done,
+        );
     }
 
     /// The platform has the answer, or the software was told and no answer is due.
@@ -134,14 +133,19 @@ impl Store {
         );
     }
 
-    /// Forgets what was last seen before the window, and whatever exceeds `most`.
+    /// Forgets finished ones that were last seen before the window, and the oldest of those above `most`; a few at a time,
+    /// so that nothing waits long behind it.
     pub fn forget_events(&self, window_seconds: i64, most: i64) {
+        const AT_A_TIME: i64 = 2048;
         let before = self.seconds() - window_seconds;
         self.write(
             move |connection| {
-                connection.execute("DELETE FROM event WHERE delivered = 1 AND seen < ?1", [before])?;
-                let sql = "DELETE FROM event WHERE delivered = 1 AND id <= (SELECT id FROM event ORDER BY id DESC LIMIT 1 OFFSET ?1)";
-                connection.execute(sql, [most]).map(|_| ())
+                let sql = "DELETE FROM event WHERE id IN (SELECT id FROM event INDEXED BY event_finished
+                           WHERE delivered = 1 AND seen < ?1 ORDER BY seen LIMIT ?2)";
+                connection.prepare_cached(sql)?.execute([before, AT_A_TIME])?;
+                let count = "SELECT count(*) FROM event INDEXED BY event_finished WHERE delivered = 1";
+                let count: i64 = connection.prepare_cached(count)?.query_row([], |row| row.get(0))?;
+                connection.prepare_cached(sql)?.execute([i64::MAX, (count - most).clamp(0, AT_A_TIME)]).map(|_| ())
             },
             |_| {},
         );

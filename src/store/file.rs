@@ -30,35 +30,90 @@ pub struct StoreFile {
     _lock: File,
 }
 
+/// SQLite's files beside the database.
+const SUFFIXES: [&str; 4] = ["-wal", "-shm", "-journal", ""];
+
 impl StoreFile {
     /// Locks the file, makes sure it is a good one.
     pub fn open(path: &Path) -> Result<(StoreFile, Connection)> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(|error| of_io(&error, folder))?;
+        let folder = folder_of(path);
+        if !folder.is_dir() {
+            fs::create_dir_all(folder).map_err(|error| of_io(&error, folder))?;
+            // On disk too: a synced file in a folder that is gone is gone.
+            folder.ancestors().skip(1).for_each(sync_folder);
+        }
         let lock = lock(path)?;
         let mut file = StoreFile { path: path.to_owned(), set_aside: None, _lock: lock };
-        let connection = match connect(path) {
-            Err(error) if error.code == Code::StoreDamaged => file.replace(&error.message)?,
-            other => other?,
-        };
+        let connection = file.attach()?;
         Ok((file, connection))
     }
 
-    /// Sets the damaged file aside, opens a new one, and takes over what can still be read.
-    pub fn replace(&mut self, why: &str) -> Result<Connection> {
+    /// Opens the database; one that is damaged is replaced first.
+    pub fn attach(&mut self) -> Result<Connection> {
+        if self.ready().exists() {
+            self.swap()?;
+        }
+        match connect(&self.path) {
+            Err(error) if error.code == Code::StoreDamaged => {
+                self.rebuild(&error.message)?;
+                self.swap()?;
+                connect(&self.path)
+            }
+            other => other,
+        }
+    }
+
+    /// Makes a new database beside the damaged one, with what can still be read of that. A crash on the way leaves all as
+    /// it was.
+    pub fn rebuild(&mut self, why: &str) -> Result<()> {
+        let fresh = self.path.with_extension("salvage.db");
+        for suffix in SUFFIXES {
+            let _ = fs::remove_file(with_suffix(&fresh, suffix));
+        }
+        let connection = connect(&fresh)?;
+        let of = |error: rusqlite::Error| of_sqlite(&error, &fresh);
+        let saved = salvage(&connection, &self.path).map_err(of)?;
+        // One whole file, without a journal beside it.
+        connection.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(())).map_err(of)?;
+        connection.close().map_err(|(_, error)| of(error))?;
+        fs::rename(&fresh, self.ready()).map_err(|error| of_io(&error, &fresh))?;
+        sync_folder(folder_of(&self.path));
+        self.set_aside = Some(format!("it was damaged ({why}), {saved} rows were taken over"));
+        Ok(())
+    }
+
+    /// The name under which a whole new database waits to take the place of the damaged one.
+    fn ready(&self) -> PathBuf {
+        self.path.with_extension("rebuilt.db")
+    }
+
+    /// Sets the damaged file aside under a dated name and puts the new one in its place.
+    fn swap(&mut self) -> Result<()> {
         let stamp = chrono::Local::now().format("%Y%m%d-%H%M%S%.3f");
         let aside = self.path.with_extension(format!("damaged-{stamp}.db"));
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in SUFFIXES {
             let from = with_suffix(&self.path, suffix);
             if from.exists() {
                 fs::rename(&from, with_suffix(&aside, suffix)).map_err(|error| of_io(&error, &from))?;
             }
         }
-        let connection = connect(&self.path)?;
-        let saved = salvage(&connection, &aside);
-        self.set_aside =
-            Some(format!("the store was damaged ({why}): set aside as {}, {saved} rows taken over", aside.display()));
-        Ok(connection)
+        let ready = self.ready();
+        fs::rename(&ready, &self.path).map_err(|error| of_io(&error, &ready))?;
+        sync_folder(folder_of(&self.path));
+        let what = self.set_aside.take().unwrap_or_else(|| "it was damaged".to_owned());
+        self.set_aside = Some(format!("{what}; the old file is {}", aside.display()));
+        Ok(())
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Names of files reach the disk with their folder; systems without that notion need none.
+fn sync_folder(folder: &Path) {
+    if cfg!(unix) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
 }
 
@@ -112,7 +167,10 @@ fn connect(path: &Path) -> Result<Connection> {
     let mut head = [0; 16];
     let length = file.read(&mut head).map_err(|error| of_io(&error, path))?;
     drop(file);
-    if length > 0 && head != *b"SQLite format 3\0" {
+    let has = |suffix| fs::metadata(with_suffix(path, suffix)).is_ok_and(|file| file.len() > 0);
+    // With a journal of its making beside it, SQLite knows better.
+    let is_other = length > 0 && head != *b"SQLite format 3\0" && !has("-journal");
+    if is_other || length == 0 && has("-wal") {
         return Err(Error::new(Code::StoreDamaged, format!("{} is not a database", path.display())));
     }
     let connection =
@@ -180,41 +238,102 @@ pub fn reader(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Copies what can be read of a damaged store, from both ends of each table.
-fn salvage(connection: &Connection, aside: &Path) -> u64 {
-    let Ok(old) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE) else { return 0 };
+/// Copies what can be read of a damaged store. Errors are those of the new one.
+fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
     let mut saved = 0;
-    for (table, columns) in SALVAGED {
-        for order in ["ASC", "DESC"] {
-            saved += copy(&old, connection, table, columns, order).unwrap_or(0);
+    // SQLite deletes the journal of an empty file.
+    let is_empty = fs::metadata(damaged).map_or(true, |file| file.len() == 0);
+    let old = Connection::open_with_flags(damaged, OpenFlags::SQLITE_OPEN_READ_WRITE).ok().filter(|_| !is_empty);
+    if let Some(old) = &old {
+        // Else a file that is shorter than it says is not read at all.
+        let _ = old.execute_batch("PRAGMA writable_schema=ON");
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let number = |sql: &str| old.as_ref()?.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
+    if let Some(old) = &old {
+        for (table, columns) in SALVAGED {
+            saved += copy(old, connection, table, columns)?;
         }
     }
-    let _ = connection.execute_batch(
-        "DELETE FROM count; INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;",
-    );
-    saved
+    // No number is given twice: the software has the old ones.
+    let last = number("SELECT seq FROM sqlite_sequence WHERE name='record'").unwrap_or_else(super::now_ms);
+    let seconds = number("SELECT value FROM meta WHERE name='seconds'").unwrap_or(0);
+    connection.execute_batch(&format!(
+        "DELETE FROM count;
+         INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;
+         DELETE FROM sqlite_sequence WHERE name='record';
+         INSERT INTO sqlite_sequence SELECT 'record', max({last}, ifnull((SELECT max(id) FROM record), 0), ifnull((SELECT max(id) FROM dead), 0));
+         UPDATE meta SET value = {seconds} WHERE name='seconds';
+         COMMIT;"
+    ))?;
+    Ok(saved)
 }
 
-fn copy(old: &Connection, new: &Connection, table: &str, columns: &str, order: &str) -> rusqlite::Result<u64> {
+/// Rows that cannot be read in a row after which a table is given up.
+const BLIND: u32 = 20_000;
+
+/// Copies the rows of a table from both ends, and what can be found between the damaged places.
+fn copy(old: &Connection, new: &Connection, table: &str, columns: &str) -> rusqlite::Result<u64> {
     let count = columns.split(',').count();
     let marks = vec!["?"; count].join(",");
     let mut insert = new.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"))?;
-    let mut select = old.prepare(&format!("SELECT {columns} FROM {table} ORDER BY id {order}"))?;
-    let mut rows = select.query([])?;
+    let backward = format!("SELECT {columns} FROM {table} ORDER BY id DESC");
+    let forward = format!("SELECT {columns} FROM {table} WHERE id > ?1 ORDER BY id");
     let mut saved = 0;
-    new.execute_batch("BEGIN")?;
-    // An error is the end of what can be read from this side.
-    while let Ok(Some(row)) = rows.next() {
+    let (mut lowest, mut after, mut blind) = (i64::MAX, i64::MIN, 0);
+    let mut take = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(i64, bool)>> {
         let values: rusqlite::Result<Vec<rusqlite::types::Value>> = (0..count).map(|at| row.get(at)).collect();
-        let Ok(values) = values else { break };
+        let Ok(values) = values else { return Ok(None) };
+        let rusqlite::types::Value::Integer(id) = values[0] else { return Ok(None) };
         match insert.execute(rusqlite::params_from_iter(values)) {
-            Ok(0) => break,
-            Ok(_) => saved += 1,
-            Err(_) => continue,
+            Ok(changed) => Ok(Some((id, changed > 0))),
+            // A row that is no such row any more.
+            Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    if let Ok(mut select) = old.prepare(&backward)
+        && let Ok(mut rows) = select.query([])
+    {
+        while let Ok(Some(row)) = rows.next() {
+            if let Some((id, is_new)) = take(row)? {
+                lowest = id;
+                saved += u64::from(is_new);
+            }
         }
     }
-    new.execute_batch("COMMIT")?;
+    while after < lowest && blind < BLIND {
+        let Ok(mut select) = old.prepare(&forward) else { break };
+        let Ok(mut rows) = select.query([after]) else { break };
+        let begun = after;
+        let ended = loop {
+            match rows.next() {
+                Ok(Some(row)) => {
+                    if let Some((id, is_new)) = take(row)? {
+                        if id >= lowest {
+                            break true;
+                        }
+                        after = id;
+                        saved += u64::from(is_new);
+                    }
+                }
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        if ended {
+            break;
+        }
+        // Past the row that cannot be read, to a page that perhaps can.
+        blind = if after > begun { 0 } else { blind + 1 };
+        after = after.max(0) + 1;
+    }
     Ok(saved)
+}
+
+/// The error that tells of damage found elsewhere.
+pub fn damage(what: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(what.to_owned()))
 }
 
 /// The error of a file.

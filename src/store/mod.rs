@@ -18,7 +18,7 @@ use crossbeam_channel::{Sender, unbounded};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -50,7 +50,18 @@ impl Store {
         let (sender, jobs) = unbounded();
         let epoch = Arc::new(AtomicU64::new(0));
         let since = Instant::now();
-        let writer = Writer { file, connection, jobs, log, epoch: epoch.clone(), since, seconds, on_replaced };
+        let writer = Writer {
+            file,
+            connection,
+            jobs,
+            log,
+            epoch: epoch.clone(),
+            counts: counts.clone(),
+            since,
+            seconds,
+            is_detached: false,
+            on_replaced,
+        };
         let thread = thread::Builder::new()
             .name("parklink-store".into())
             .spawn(move || writer.run())
@@ -76,14 +87,25 @@ impl Store {
         self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0)
     }
 
-    /// Puts work into the next commit; `done` hears when it is on disk.
-    pub fn write(
+    /// Puts work into the next commit; `done` hears, on the writer's thread, what its last run made when that is on disk.
+    pub fn write<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<()> + Send + 'static,
-        done: impl FnOnce(Result<()>) + Send + 'static,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        let sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let made = Arc::new(Mutex::new(None));
+        let slot = made.clone();
+        let work = move |connection: &Connection| {
+            let value = work(connection)?;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            Ok(())
+        };
+        let done = move |outcome: Result<()>| {
+            let value = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+            done(outcome.and_then(|()| value.ok_or_else(gone)));
+        };
         let job = Job { work: Box::new(work), done: Box::new(done) };
+        let sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let refused = match sender {
             Some(sender) => sender.send(job).err().map(|unsent| unsent.0),
             None => Some(job),
@@ -96,27 +118,54 @@ impl Store {
     /// Puts work into the next commit and waits until it is on disk; what the last run of `work` made is returned.
     pub fn write_and_wait<T: Send + 'static>(
         &self,
-        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_tell_and_wait(work, |_| {})
+    }
+
+    /// The same; `tell` hears of the success on the writer's thread, in the order of the commits.
+    fn write_tell_and_wait<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        tell: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = once();
-        let made = Arc::new(Mutex::new(None));
-        let slot = made.clone();
-        self.write(
-            move |connection| {
-                let value = work(connection)?;
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-                Ok(())
-            },
-            move |outcome| sender.give(outcome),
-        );
-        let lost = || Error::new(Code::Internal, "the store's writer is gone");
-        receiver.take().unwrap_or_else(|| Err(lost()))?;
-        made.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(lost)
+        self.write(work, move |outcome| {
+            if let Ok(value) = &outcome {
+                tell(value);
+            }
+            sender.give(outcome);
+        });
+        receiver.take().unwrap_or_else(|| Err(gone()))
     }
 
     /// A connection to read with; open a new one when [`Store::epoch`] has changed.
-    pub fn reader(&self) -> Result<Reader> {
-        Ok(Reader { epoch: self.epoch(), connection: file::reader(&self.path)?, path: self.path.clone() })
+    pub fn reader(self: &Arc<Self>) -> Result<Reader> {
+        let store = Arc::downgrade(self);
+        Ok(Reader { epoch: self.epoch(), connection: file::reader(&self.path)?, path: self.path.clone(), store })
+    }
+
+    /// Reads; when that shows damage, once more from the file that replaced the damaged one.
+    pub fn read<T>(self: &Arc<Self>, work: impl Fn(&Reader) -> Result<T>) -> Result<T> {
+        let outcome = self.reader().and_then(|reader| work(&reader));
+        match outcome {
+            Err(error) if error.code == Code::StoreDamaged => {
+                self.write_and_wait(|_| Ok(()))?;
+                work(&self.reader()?)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A reader met damage: the writer, who may never come near it, replaces the file.
+    fn suspect(&self, epoch: u64, what: String) {
+        let now = self.epoch.clone();
+        let work = move |_: &Connection| match now.load(Ordering::Acquire) == epoch {
+            true => Err(file::damage(&what)),
+            false => Ok(()),
+        };
+        // What came of it is logged by the writer.
+        self.write(work, |_| {});
     }
 
     /// Changes when the file was replaced.
@@ -147,12 +196,25 @@ pub struct Reader {
     pub epoch: u64,
     connection: Connection,
     path: PathBuf,
+    store: Weak<Store>,
 }
 
 impl Reader {
     fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        work(&self.connection).map_err(|error| file::of_sqlite(&error, &self.path))
+        work(&self.connection).map_err(|error| {
+            let error = file::of_sqlite(&error, &self.path);
+            if error.code == Code::StoreDamaged
+                && let Some(store) = self.store.upgrade()
+            {
+                store.suspect(self.epoch, error.message.clone());
+            }
+            error
+        })
     }
+}
+
+fn gone() -> Error {
+    Error::new(Code::Internal, "the store's writer is gone")
 }
 
 /// Milliseconds since 1970 by the machine's clock.

@@ -21,6 +21,8 @@ pub struct NewRecord {
     pub class: &'static str,
     /// Its members as JSON text.
     pub data: String,
+    /// Times it was sent already.
+    pub attempts: i64,
 }
 
 /// A stored record.
@@ -99,9 +101,16 @@ pub struct Counts(Arc<Mutex<BTreeMap<String, Count>>>);
 
 impl Counts {
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Counts> {
+        let counts = Counts::default();
+        counts.reload(connection)?;
+        Ok(counts)
+    }
+
+    pub(super) fn reload(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut select = connection.prepare("SELECT platform, records, bytes FROM count")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, Count { records: row.get(1)?, bytes: row.get(2)? })))?;
-        Ok(Counts(Arc::new(Mutex::new(rows.collect::<rusqlite::Result<_>>()?))))
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(())
     }
 
     fn add(&self, platform: &str, by: Count) {
@@ -137,8 +146,8 @@ fn size_of(data: &str) -> i64 {
 }
 
 fn insert(connection: &Connection, parts: &[NewRecord]) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let mut ticket = 0;
     for part in parts {
         let values = params![
@@ -149,7 +158,8 @@ fn insert(connection: &Connection, parts: &[NewRecord]) -> rusqlite::Result<i64>
             part.order_key,
             part.class,
             part.data,
-            now_ms()
+            now_ms(),
+            part.attempts
         ];
         connection.prepare_cached(sql)?.execute(values)?;
         if ticket == 0 {
@@ -166,11 +176,11 @@ impl Store {
     /// Stores a record for each of its platforms and waits until it is on disk. Returns its ticket.
     pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
         let sizes: Vec<_> = parts.iter().map(|part| (part.platform, size_of(&part.data))).collect();
-        let ticket = self.write_and_wait(move |connection| insert(connection, &parts))?;
-        for (platform, bytes) in sizes {
-            self.counts.add(platform, Count { records: 1, bytes });
-        }
-        Ok(ticket.unsigned_abs())
+        let counts = self.counts.clone();
+        let tell = move |_: &i64| {
+            sizes.into_iter().for_each(|(platform, bytes)| counts.add(platform, Count { records: 1, bytes }));
+        };
+        self.write_tell_and_wait(move |connection| insert(connection, &parts), tell).map(i64::unsigned_abs)
     }
 
     /// Records waiting for a link.
@@ -187,25 +197,19 @@ impl Store {
         })
     }
 
-    /// Drops the oldest records of a class, to make room.
-    pub fn drop_oldest(&self, class: &'static str, how_many: i64) -> Result<u64> {
-        let dropped: Vec<(String, i64)> = self.write_and_wait(move |connection| {
-            let mut select =
-                connection.prepare("SELECT id, platform, data FROM record WHERE class = ?1 ORDER BY id LIMIT ?2")?;
-            let rows = select.query_map(params![class, how_many], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-            })?;
-            let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
-            for (id, platform, data) in &rows {
-                connection.execute("DELETE FROM record WHERE id = ?1", [id])?;
-                add_count(connection, platform, Count { records: -1, bytes: -size_of(data) })?;
+    /// Drops the oldest log records, to make room. Tells how many.
+    pub fn drop_oldest_logs(&self, how_many: i64) -> Result<u64> {
+        let work = move |connection: &Connection| {
+            let sql = "SELECT id, platform, length(CAST(data AS BLOB)) FROM record INDEXED BY record_of_log
+                       WHERE class = 'log' ORDER BY id LIMIT ?1";
+            let rows = three(connection, sql, how_many)?;
+            for (id, platform, bytes) in &rows {
+                connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
+                add_count(connection, platform, Count { records: -1, bytes: -bytes })?;
             }
-            Ok(rows.into_iter().map(|(_, platform, data)| (platform, size_of(&data))).collect())
-        })?;
-        for (platform, bytes) in &dropped {
-            self.counts.add(platform, Count { records: -1, bytes: -bytes });
-        }
-        Ok(dropped.len() as u64)
+            Ok(rows)
+        };
+        self.counted(work, -1)
     }
 
     /// Writes down what became of records. `done` hears when it is on disk.
@@ -215,25 +219,24 @@ impl Store {
         settled: Vec<(Record, Settled)>,
         done: impl FnOnce(Result<()>) + Send + 'static,
     ) {
-        let leaving: Vec<i64> = settled
-            .iter()
-            .filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }))
-            .map(|(record, _)| size_of(&record.data))
-            .collect();
-        let gone = Count { records: -(leaving.len() as i64), bytes: -leaving.iter().sum::<i64>() };
         let counts = self.counts.clone();
         self.write(
             move |connection| {
+                let mut change = Count::default();
                 for (record, outcome) in &settled {
-                    settle(connection, platform, record, outcome)?;
+                    let by = settle(connection, record, outcome)?;
+                    change = Count { records: change.records + by.records, bytes: change.bytes + by.bytes };
                 }
-                add_count(connection, platform, gone)
+                if change != Count::default() {
+                    add_count(connection, platform, change)?;
+                }
+                Ok(change)
             },
             move |outcome| {
-                if outcome.is_ok() {
-                    counts.add(platform, gone);
+                if let Ok(change) = &outcome {
+                    counts.add(platform, *change);
                 }
-                done(outcome);
+                done(outcome.map(|_| ()));
             },
         );
     }
@@ -241,26 +244,35 @@ impl Store {
     /// Puts dead letters back in line, all or those of a ticket. Tells how many.
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
         let ticket = ticket.map(u64::cast_signed);
-        let back: Vec<(String, i64)> = self.write_and_wait(move |connection| {
-            let mut select =
-                connection.prepare("SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id")?;
-            let rows = select.query_map([ticket], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
-            let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        let work = move |connection: &Connection| {
+            let sql =
+                "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
+            let rows = three(connection, sql, ticket)?;
             for (id, platform, bytes) in &rows {
-                connection.execute(
-                    "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)
-                     SELECT ticket, platform, interface, service, order_key, class, data, created, attempts FROM dead WHERE id = ?1",
-                    [id],
-                )?;
-                connection.execute("DELETE FROM dead WHERE id = ?1", [id])?;
+                let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)
+                     SELECT ticket, platform, interface, service, order_key, class, data, created, attempts FROM dead WHERE id = ?1";
+                connection.prepare_cached(sql)?.execute([id])?;
+                connection.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
                 add_count(connection, platform, Count { records: 1, bytes: *bytes })?;
             }
-            Ok(rows.into_iter().map(|(_, platform, bytes)| (platform, bytes)).collect())
-        })?;
-        for (platform, bytes) in &back {
-            self.counts.add(platform, Count { records: 1, bytes: *bytes });
-        }
-        Ok(back.len() as u64)
+            Ok(rows)
+        };
+        self.counted(work, 1)
+    }
+
+    /// Runs work that adds (1) or takes away (-1) records, and counts them.
+    fn counted(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<Vec<Row3>> + Send + 'static,
+        sign: i64,
+    ) -> Result<u64> {
+        let counts = self.counts.clone();
+        let tell = move |rows: &Vec<Row3>| {
+            for (_, platform, bytes) in rows {
+                counts.add(platform, Count { records: sign, bytes: sign * bytes });
+            }
+        };
+        self.write_tell_and_wait(work, tell).map(|rows| rows.len() as u64)
     }
 
     /// Deletes dead letters, all or those of a ticket. Tells how many.
@@ -273,17 +285,24 @@ impl Store {
     }
 }
 
-fn settle(connection: &Connection, platform: &str, record: &Record, outcome: &Settled) -> rusqlite::Result<()> {
+/// A record's number, platform and size.
+type Row3 = (i64, String, i64);
+
+fn three(connection: &Connection, sql: &str, with: impl rusqlite::ToSql) -> rusqlite::Result<Vec<Row3>> {
+    let mut select = connection.prepare_cached(sql)?;
+    select.query_map([with], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+}
+
+/// Tells by how much that changed what waits. A record may have gone meanwhile: dropped for room, or deleted by hand.
+fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqlite::Result<Count> {
     match outcome {
         Settled::Delivered => {}
         Settled::Again { data, error } => {
             let sql =
                 "UPDATE record SET attempts = attempts + 1, last_error = ?2, data = coalesce(?3, data) WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute(params![record.id, error, data])?;
-            if let Some(data) = data {
-                add_count(connection, platform, Count { records: 0, bytes: size_of(data) - size_of(&record.data) })?;
-            }
-            return Ok(());
+            let changed = connection.prepare_cached(sql)?.execute(params![record.id, error, data])?;
+            let grown = data.as_ref().filter(|_| changed > 0).map_or(0, |data| size_of(data) - size_of(&record.data));
+            return Ok(Count { records: 0, bytes: grown });
         }
         Settled::Dead { code, message, reply } => {
             let sql = "INSERT OR REPLACE INTO dead
@@ -292,7 +311,8 @@ fn settle(connection: &Connection, platform: &str, record: &Record, outcome: &Se
             connection.prepare_cached(sql)?.execute(params![record.id, now_ms(), code.name(), message, reply])?;
         }
     }
-    connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id]).map(|_| ())
+    let gone = connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id])?;
+    Ok(if gone == 0 { Count::default() } else { Count { records: -1, bytes: -size_of(&record.data) } })
 }
 
 impl Reader {
@@ -305,6 +325,14 @@ impl Reader {
         })
     }
 
+    /// One record, if it still waits for this link.
+    pub fn record(&self, platform: &str, id: i64) -> Result<Option<Record>> {
+        self.run(|connection| {
+            let sql = format!("SELECT {COLUMNS} FROM record WHERE platform = ?1 AND id = ?2");
+            connection.prepare_cached(&sql)?.query_row(params![platform, id], record).optional()
+        })
+    }
+
     /// The records of an order key, oldest first.
     pub fn records_of_key(&self, platform: &str, key: &str, limit: i64) -> Result<Vec<Record>> {
         self.run(|connection| {
@@ -313,6 +341,12 @@ impl Reader {
             let mut select = connection.prepare_cached(&sql)?;
             select.query_map(params![platform, key, limit], record)?.collect()
         })
+    }
+
+    /// The greatest number given to a record.
+    pub fn last_record(&self) -> Result<i64> {
+        let sql = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'";
+        self.run(|connection| connection.query_row(sql, [], |row| row.get(0)))
     }
 
     /// When the oldest record for a link was stored, milliseconds since 1970.

@@ -15,6 +15,7 @@ CREATE TABLE record (
 );
 CREATE INDEX record_in_line ON record (platform, id);
 CREATE INDEX record_of_key ON record (platform, order_key, id) WHERE order_key IS NOT NULL;
+CREATE INDEX record_of_log ON record (id) WHERE class = 'log';
 CREATE TABLE dead (
   id        INTEGER PRIMARY KEY,
   ticket    INTEGER NOT NULL,
@@ -46,6 +47,7 @@ CREATE TABLE event (
 );
 CREATE INDEX event_of_key ON event (repeat_key, id);
 CREATE INDEX event_unfinished ON event (id) WHERE delivered = 0;
+CREATE INDEX event_finished ON event (seen) WHERE delivered = 1;
 CREATE TABLE count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO meta VALUES ('seconds', 0);

@@ -44,6 +44,11 @@ class RawHttp(object):
 
     def receive(self, timeout=None):
         """(status, headers, text)."""
+        code, headers, body = self.receive_bytes(timeout)
+        return code, headers, body.decode("utf-8")
+
+    def receive_bytes(self, timeout=None):
+        """(status, headers, body)."""
         self.sock.settimeout(self.timeout if timeout is None else timeout)
         while b"\r\n\r\n" not in self.buffer:
             if not self._fill():
@@ -80,7 +85,7 @@ class RawHttp(object):
             while self._fill():
                 pass
             body, self.buffer = self.buffer, b""
-        return code, headers, body.decode("utf-8")
+        return code, headers, body
 
     def _trailers(self):
         while True:

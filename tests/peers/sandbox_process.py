@@ -12,14 +12,20 @@ def sandbox_path():
     return os.environ.get("PARKLINK_SANDBOX", "")
 
 
+def newer_ports():
+    """The platforms that came later, where this sandbox has them."""
+    told = subprocess.run([sandbox_path(), "--help"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+    return tuple(name for name in ("union", "etcp") if b"--%s-port" % name.encode() in told)
+
+
 class Sandbox(object):
     def __init__(self, *flags):
         self.folder = tempfile.mkdtemp(prefix="parklink-sandbox-")
         ready = os.path.join(self.folder, "ready.json")
         self.log = open(os.path.join(self.folder, "log"), "wb+")
+        ports = [flag for name in ("cloud", "bolink", "control") + newer_ports() for flag in ("--%s-port" % name, "0")]
         self.process = subprocess.Popen(
-            [sandbox_path(), "--cloud-port", "0", "--bolink-port", "0", "--control-port", "0", "--ready-file", ready]
-            + list(flags), stdout=self.log, stderr=subprocess.STDOUT, cwd=self.folder)
+            [sandbox_path()] + ports + ["--ready-file", ready] + list(flags), stdout=self.log, stderr=subprocess.STDOUT, cwd=self.folder)
         end = time.monotonic() + 10
         while True:
             if self.process.poll() is not None:
@@ -34,6 +40,7 @@ class Sandbox(object):
                     raise RuntimeError("the sandbox was not ready in 10 s")
                 time.sleep(0.02)
         self.cloud, self.bolink, self.control = (addresses[k] for k in ("cloud", "bolink", "control"))
+        self.union, self.etcp = addresses.get("union"), addresses.get("etcp")
 
     def output(self):
         self.log.flush()

@@ -172,6 +172,9 @@ fn treatment(i: &Interface) -> Vec<String> {
     if i.is_synchronous && !ours {
         lines.push("the answer comes on the call itself".to_owned());
     }
+    if let Some((member, values)) = i.success {
+        lines.push(format!("success is `{member}` {}; the library adds `state` and `errmsg`", values.join(" or ")));
+    }
     if !i.correlate_by.is_empty() {
         lines.push(format!("the answer echoes {}", names(i.correlate_by)));
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 const HEAD: &str = "\
 # Options
 
-Generated from `src/config/options.rs` by `make docs`. Do not edit.
+Generated from `src/config/options` by `make docs`. Do not edit.
 
 The members of the one JSON object that `parklink_open` takes (and `UploadUtilNative_Init`, which passes over members it
 does not know). An option with a dot in its name stands in a group: `cloud.heartbeat_s` is written
@@ -20,7 +20,12 @@ const GROUPS: &[(&str, &str)] = &[
     ("", "The lot and its platforms"),
     ("cloud", "The link to the parking cloud"),
     ("bolink", "The link to Bolink"),
+    ("union", "The link to Bolink's open API"),
+    ("etc", "ETC"),
+    ("etcp", "The link to ETCP"),
+    ("listen", "The listener"),
     ("http", "HTTP"),
+    ("files", "Log files"),
     ("store", "The store"),
     ("outbox", "Records that wait for their platform"),
     ("events", "What the platforms ask"),

@@ -2,10 +2,11 @@
 
 use super::envelope::Outcome;
 use super::sync;
-use crate::faults::Platform::{self, Cloud};
+use crate::faults::Platform::Cloud;
 use crate::json::{self, Members, NotANumber};
 use crate::later;
-use crate::world::{After, Order, World};
+use crate::orders::{enter, leave, replace};
+use crate::world::{After, World};
 use serde_json::Value;
 
 /// A request that passed all checks of the wrapper.
@@ -311,76 +312,6 @@ fn price(
         reply.insert("error".into(), "上传数据中没找到必须的字段（package_id,price,operate_type）值!".into());
     }
     reply
-}
-
-/// An entry: older open orders of the plate are closed at nothing.
-pub fn enter(world: &mut World, platform: Platform, request: &Request) {
-    let data = request.data;
-    let plate = json::text(data, "car_number").unwrap_or_default();
-    let older = |order: &&mut Order| {
-        order.platform == platform && order.lot == request.lot && order.open && order.text("car_number") == plate
-    };
-    for order in world.orders.iter_mut().filter(older) {
-        order.open = false;
-        order.data.insert("total".into(), "0.0".into());
-    }
-    note_free_spaces(world, request);
-    if json::filled(data, "in_time").is_some() {
-        world.orders.push(order(platform, request, true));
-    }
-}
-
-/// An exit: matched by plate, time and number, then by plate and open number, else stored as a new closed order.
-pub fn leave(world: &mut World, platform: Platform, request: &Request) {
-    let data = request.data;
-    let same = |order: &Order, name: &str| order.text(name) == json::text(data, name).unwrap_or_default();
-    let ours = |order: &Order| {
-        order.platform == platform && order.lot == request.lot && same(order, "car_number") && same(order, "order_id")
-    };
-    let exact = world.orders.iter().rposition(|order| ours(order) && same(order, "in_time"));
-    let at = exact.or_else(|| world.orders.iter().rposition(|order| ours(order) && order.open));
-    match at.and_then(|at| world.orders.get_mut(at)) {
-        Some(order) => {
-            order.open = false;
-            order.update(data);
-        }
-        None if json::filled(data, "in_time").is_some() => world.orders.push(order(platform, request, false)),
-        None => {}
-    }
-    note_free_spaces(world, request);
-}
-
-/// A whole order replaces the newest of its number; further ones go.
-fn replace(world: &mut World, request: &Request) {
-    let number = json::text(request.data, "order_id").unwrap_or_default();
-    let ours = |order: &Order| order.platform == Cloud && order.lot == request.lot && order.text("order_id") == number;
-    let known = world.orders.iter().any(ours);
-    world.orders.retain(|order| !ours(order));
-    if known || json::filled(request.data, "in_time").is_some() {
-        world.orders.push(order(Cloud, request, false));
-    }
-    note_free_spaces(world, request);
-}
-
-fn order(platform: Platform, request: &Request, open: bool) -> Order {
-    let mut order = Order {
-        platform,
-        lot: request.lot.to_owned(),
-        local_id: request.local_id.to_owned(),
-        open,
-        data: Members::new(),
-    };
-    order.update(request.data);
-    order
-}
-
-fn note_free_spaces(world: &mut World, request: &Request) {
-    if let Ok(Some(free)) = json::whole(request.data, "empty_plot")
-        && free >= 0
-        && let Some(lot) = world.lot_mut(request.lot)
-    {
-        lot.free = free;
-    }
 }
 
 /// A flat copy for every other client of the lot that subscribed.

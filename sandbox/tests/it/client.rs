@@ -14,7 +14,7 @@ pub const CKEY: &str = "WERRTTTTYY";
 pub const UKEY: &str = "8403A41ED5EF20BC";
 
 /// How long an answer may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long nothing has to come before it counts as no answer.
 const SILENCE: Duration = Duration::from_millis(120);
 
@@ -31,6 +31,8 @@ pub struct Sandbox {
     pub ready_file: PathBuf,
     pub cloud: String,
     pub bolink: String,
+    pub union: String,
+    pub etcp: String,
     pub control: String,
 }
 
@@ -46,7 +48,7 @@ impl Sandbox {
     pub fn launch(options: &[&str], log: Stdio) -> Self {
         let ready_file = own_file("ready.json");
         let mut program = Command::new(env!("CARGO_BIN_EXE_parklink-sandbox"))
-            .args(["--cloud-port", "0", "--bolink-port", "0", "--control-port", "0"])
+            .args(["--control-port", "0"])
             .arg("--ready-file")
             .arg(&ready_file)
             .args(options)
@@ -65,8 +67,15 @@ impl Sandbox {
         };
         let addresses: Value = serde_json::from_str(&text).expect("whole JSON");
         let address = |name: &str| addresses[name].as_str().expect(name).to_owned();
-        let (cloud, bolink, control) = (address("cloud"), address("bolink"), address("control"));
-        Sandbox { program, ready_file, cloud, bolink, control }
+        Sandbox {
+            program,
+            ready_file,
+            cloud: address("cloud"),
+            bolink: address("bolink"),
+            union: address("union"),
+            etcp: address("etcp"),
+            control: address("control"),
+        }
     }
 
     /// A connection to the cloud, without a login.
@@ -262,6 +271,17 @@ pub fn http_begin(method: &str, url: &str, body: &str) -> TcpStream {
     );
     stream.write_all(text.as_bytes()).expect("sent");
     stream
+}
+
+/// Sends a request as it stands; gives the whole answer.
+pub fn exchange(host: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(host).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// A client of Bolink.

@@ -25,7 +25,12 @@ pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Membe
     // Ours, not the documents': how each platform took an order.
     answer.shift_remove("links");
     if let Some(error) = &outcome.error {
-        let state = if is_open(service, record, error.code) { 2 } else { 0 };
+        let state = match error.code {
+            // It is on disk and will be sent; who uploads it again makes a second one.
+            Code::Queued => 1,
+            code if is_open(service, record, code) => 2,
+            _ => 0,
+        };
         answer.entry("state").or_insert_with(|| state.into());
         let is_silent = answer.get("errmsg").is_none_or(|text| text.as_str().is_some_and(str::is_empty));
         if is_silent {

@@ -2,37 +2,10 @@
 //! waits here for what it brings.
 
 use crate::error::{Code, Error, Result};
+pub use crate::link::phase::Phase;
 use chrono::Utc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-/// Where the link stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Logging in, for the first time or because the token died.
-    Connecting,
-    /// Logged in.
-    Up,
-    /// A failure; a pause before the next try.
-    Down,
-    /// The platform refused the login; a long pause before the next try.
-    Refused,
-    /// The end.
-    Closed,
-}
-
-impl Phase {
-    /// Its name in the status.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Connecting => "connecting",
-            Phase::Up => "up",
-            Phase::Down => "down",
-            Phase::Refused => "refused",
-            Phase::Closed => "closed",
-        }
-    }
-}
 
 /// A login: its token, and which login it was.
 #[derive(Debug, Clone)]

@@ -5,12 +5,14 @@
 mod classify;
 mod guard;
 mod line;
+mod picture;
 mod rate;
 mod reading;
 mod state;
 
 pub use self::state::is_already_handled;
 
+use self::picture::Pictures;
 use self::rate::Rate;
 use self::reading::Reading;
 use self::state::{Facts, Phase, State};
@@ -45,7 +47,8 @@ struct Inner {
     state: Mutex<State>,
     changed: Condvar,
     facts: Facts,
-    cancel: Cancel,
+    cancel: Arc<Cancel>,
+    pictures: Option<Pictures>,
     sink: Arc<dyn Sink>,
     host: String,
     port: u16,
@@ -60,6 +63,7 @@ impl CloudLink {
         let key = config.text("ckey").or_else(|| config.text("ukey")).unwrap_or_default().to_owned();
         let login = line::signed(&Data::from(login_data(config)), &key)?;
         let count = |key| usize::try_from(config.number(key)).unwrap_or(0);
+        let cancel = Arc::new(Cancel::default());
         let facts = Facts {
             key,
             login,
@@ -68,7 +72,7 @@ impl CloudLink {
             request_patience: config.millis("cloud.request_timeout_ms"),
             line_limit: count("cloud.line_limit"),
             login_pause: config.millis("cloud.login_pause_ms"),
-            log,
+            log: log.clone(),
         };
         let rate = Rate::new(
             count("cloud.orders_per_second"),
@@ -79,7 +83,8 @@ impl CloudLink {
             state: Mutex::new(State::new(rate)),
             changed: Condvar::new(),
             facts,
-            cancel: Cancel::default(),
+            pictures: Pictures::new(config, log, cancel.clone())?,
+            cancel,
             sink,
             host: config.text("cloud_addr").unwrap_or_default().to_owned(),
             port: u16::try_from(config.number("cport")).unwrap_or(0),
@@ -116,6 +121,9 @@ impl Link for CloudLink {
 
     fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>> {
         let inner = &self.inner;
+        if request.service == picture::SERVICE {
+            return inner.begin_picture(request);
+        }
         let (done, outcome) = once();
         let is_answer = request.kind == RequestKind::Answer;
         let reading = {
@@ -135,6 +143,9 @@ impl Link for CloudLink {
     }
 
     fn check(&self, request: &Request) -> Result<()> {
+        if request.service == picture::SERVICE {
+            return Pictures::check(request);
+        }
         let facts = &self.inner.facts;
         let signed = line::signed(&request.data, &facts.key)?;
         line::measure(&request.service, None, &request.data, &signed, facts.line_limit)
@@ -151,6 +162,9 @@ impl Link for CloudLink {
     fn shut(&self) {
         self.inner.lock().close();
         self.inner.cancel.cancel();
+        if let Some(pictures) = &self.inner.pictures {
+            pictures.shut();
+        }
         self.inner.changed.notify_all();
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(keeper) = keeper {
@@ -169,6 +183,29 @@ impl Drop for CloudLink {
 impl Inner {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_picture(&self, request: Request) -> Result<Pending<'_>> {
+        let Some(pictures) = &self.pictures else {
+            let message = "upload_carpic (SDK 2.12) goes by HTTP: give cloud.picture_url, the address of carpicsup.do?action=receivepic";
+            return Err(Error::new(Code::Unsupported, message));
+        };
+        Pictures::check(&request)?;
+        Ok(Box::new(move || pictures.send(&request, &self.wait_for_token(request.deadline)?)))
+    }
+
+    /// The token; while the first login is under way it is waited for.
+    fn wait_for_token(&self, deadline: Instant) -> Result<String> {
+        loop {
+            let (phase, token) = {
+                let state = self.lock();
+                (state.phase, state.token())
+            };
+            let may_come = phase == Phase::Connecting && Instant::now() < deadline;
+            if token.is_ok() || !may_come || !self.cancel.sleep(Duration::from_millis(10)) {
+                return token;
+            }
+        }
     }
 
     fn reading(&self) -> Option<Arc<Reading>> {

@@ -40,10 +40,20 @@ struct Head {
 }
 
 /// Sends and reads; tells besides whether the connection can be used again.
-pub fn exchange(line: &mut dyn Transport, head: &str, body: &str, deadline: Instant) -> Result<(Response, bool)> {
-    let mut length = [0; 20];
-    let length = decimal(body.len(), &mut length);
-    send(line, [head.as_bytes(), length, b"\r\n\r\n", body.as_bytes()], deadline)?;
+pub fn exchange(
+    line: &mut dyn Transport,
+    head: &str,
+    body: Option<&[u8]>,
+    deadline: Instant,
+) -> Result<(Response, bool)> {
+    let mut room = [0; 20];
+    match body {
+        Some(body) => {
+            let length = decimal(body.len(), &mut room);
+            send(line, &[head.as_bytes(), b"Content-Length: ", length, b"\r\n\r\n", body], deadline)?;
+        }
+        None => send(line, &[head.as_bytes(), b"\r\n"], deadline)?,
+    }
     let Head { mut response, body, is_kept } = read_head(line, deadline)?;
     match body {
         Body::Length(length) => take(line, length, &mut response.body, deadline)?,
@@ -74,9 +84,10 @@ fn decimal(mut number: usize, room: &mut [u8; 20]) -> &[u8] {
 }
 
 /// Fills the line's buffer as far as it goes, so that a request of usual size is one piece.
-fn send(line: &mut dyn Transport, parts: [&[u8]; 4], deadline: Instant) -> Result<()> {
+fn send(line: &mut dyn Transport, parts: &[&[u8]], deadline: Instant) -> Result<()> {
     let mut filled = 0;
-    for mut part in parts {
+    for part in parts {
+        let mut part = *part;
         while !part.is_empty() {
             let room = &mut line.buffers().output()[filled..];
             let count = room.len().min(part.len());

@@ -35,7 +35,7 @@ const MOST_IDLE: usize = 16;
 #[derive(Debug, Clone)]
 pub struct Target {
     uri: Uri,
-    /// Everything before the length.
+    /// First line and headers, but for the length.
     head: Arc<str>,
 }
 
@@ -139,22 +139,41 @@ impl Client {
             return Err(wrong("it names no host"));
         }
         HeaderValue::from_str(content_type).map_err(|_| wrong("the content type is no header"))?;
+        let head = self.head("POST", &uri, Some(content_type));
+        Ok(Target { uri, head: head.into() })
+    }
+
+    /// First line and headers, but for the length.
+    fn head(&self, method: &str, uri: &Uri, content_type: Option<&str>) -> String {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let host = uri.authority().map_or("", |authority| authority.as_str());
-        let mut head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: {content_type}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n"
-        );
-        let proxy = self.shared.ways.proxy(&uri).filter(|_| uri.scheme_str() == Some("http"));
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n");
+        if let Some(content_type) = content_type {
+            let _ = write!(head, "Content-Type: {content_type}\r\n");
+        }
+        let proxy = self.shared.ways.proxy(uri).filter(|_| uri.scheme_str() == Some("http"));
         if let Some(value) = proxy.and_then(proxy::authorization) {
             let _ = write!(head, "Proxy-Authorization: {}\r\n", value.to_str().unwrap_or_default());
         }
-        head.push_str("Content-Length: ");
-        Ok(Target { uri, head: head.into() })
+        head
     }
 
     /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
     /// server may have taken it; with every other error it has not.
-    pub fn post(&self, target: &Target, body: &str, deadline: Instant) -> Result<Response> {
+    pub fn post(&self, target: &Target, body: &(impl AsRef<[u8]> + ?Sized), deadline: Instant) -> Result<Response> {
+        self.ask("POST", target, Some(body.as_ref()), deadline)
+    }
+
+    /// The same with GET: `query` follows the address, and is never logged.
+    pub fn get(&self, target: &Target, query: &str, deadline: Instant) -> Result<Response> {
+        let wrong = |error| Error::new(Code::Internal, format!("a query that is no part of a URL: {error}"));
+        let uri: Uri = format!("{}?{query}", target.uri).parse().map_err(wrong)?;
+        let head = self.head("GET", &uri, None).into();
+        self.ask("GET", &Target { uri, head }, None, deadline)
+    }
+
+    fn ask(&self, method: &str, target: &Target, body: Option<&[u8]>, deadline: Instant) -> Result<Response> {
         let started = Instant::now();
         let mut tries = 0;
         let outcome = loop {
@@ -166,15 +185,23 @@ impl Client {
         };
         if self.log.is_on(Level::Debug) {
             let (uri, took) = (target.uri(), started.elapsed().as_millis());
+            let (host, path) = (uri.host().unwrap_or_default(), uri.path());
             match &outcome {
-                Ok(response) => self.log.debug(format_args!("POST {uri}: HTTP {} in {took} ms", response.status)),
-                Err(error) => self.log.debug(format_args!("POST {uri}: {error} after {took} ms")),
+                Ok(response) => {
+                    self.log.debug(format_args!("{method} {host}{path}: HTTP {} in {took} ms", response.status));
+                }
+                Err(error) => self.log.debug(format_args!("{method} {host}{path}: {error} after {took} ms")),
             }
         }
         outcome
     }
 
-    fn exchange(&self, target: &Target, body: &str, deadline: Instant) -> std::result::Result<Response, ureq::Error> {
+    fn exchange(
+        &self,
+        target: &Target,
+        body: Option<&[u8]>,
+        deadline: Instant,
+    ) -> std::result::Result<Response, ureq::Error> {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let late = Error::new(Code::Offline, "no time was left to send it");

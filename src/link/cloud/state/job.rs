@@ -74,7 +74,7 @@ pub(super) fn expectation(request: &Request) -> Expected {
     {
         names.extend(interface.reply_names.iter().map(|name| (*name).to_owned()));
         for name in interface.correlate_by {
-            if let Some(value) = request.data.get(*name) {
+            if let Some(value) = request.data.get(name) {
                 keys.push((*name, value.clone()));
                 // A reply may carry the key under the name that is really on the wire.
                 let aliases = interface.reply_aliases.iter().filter(|(documented, _)| documented == name);

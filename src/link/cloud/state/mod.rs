@@ -12,42 +12,16 @@ use self::job::{Job, Owed, UnderWay};
 use super::guard::Guard;
 use super::line::Signed;
 use super::rate::Rate;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::link::Members;
 use crate::link::backoff::Backoff;
+pub use crate::link::phase::Phase;
 use crate::log::Log;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// What the link is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Connecting or logging in, not yet failed.
-    Connecting,
-    /// Logged in.
-    Up,
-    /// Waiting to try again.
-    Down,
-    /// The platform refused the login; waiting to try again.
-    Refused,
-    /// Shut.
-    Closed,
-}
-
-impl Phase {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Phase::Connecting => "connecting",
-            Phase::Up => "up",
-            Phase::Down => "down",
-            Phase::Refused => "refused",
-            Phase::Closed => "closed",
-        }
-    }
-}
 
 /// What does not change while the link is open.
 #[derive(Debug)]
@@ -157,6 +131,14 @@ impl State {
         let reason = self.last_error.as_ref().map_or("not connected yet", |error| error.message.as_str());
         let code = if self.phase == Phase::Refused { Code::LoginRefused } else { Code::Offline };
         Error::new(code, format!("the link to the cloud is down: {reason}"))
+    }
+
+    /// The token, for what goes another way than the line.
+    pub fn token(&self) -> Result<String> {
+        if self.phase == Phase::Closed {
+            return Err(closed());
+        }
+        self.token.clone().ok_or_else(|| self.offline())
     }
 
     /// A connection stands; the login goes first.

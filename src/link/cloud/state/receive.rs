@@ -202,10 +202,11 @@ impl State {
     }
 }
 
-/// Whether the server says that it has seen these bytes before: the older server says so with state 1.
+/// Whether the server says that it has this record already: the older server says so with state 1; the last is a
+/// picture's.
 pub fn is_already_handled(reply: &Members) -> bool {
     let text = errmsg(reply);
-    text.contains("数据已处理过") || text.contains("sign重复")
+    text.contains("数据已处理过") || text.contains("sign重复") || text.contains("图片已上传过")
 }
 
 fn is_state(reply: &Members, state: &str) -> bool {

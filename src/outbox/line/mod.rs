@@ -1,6 +1,8 @@
 //! The line of records for one link: which may go next, which must wait for an older one of its order, what is done and
 //! not yet written down. It never holds more than a window of the backlog in memory.
 
+mod pick;
+
 use super::Shared;
 use crate::catalogue::Platform;
 use crate::error::Error;
@@ -41,7 +43,9 @@ struct State {
     resumed: VecDeque<String>,
     settled: Vec<(Record, Settled)>,
     settled_since: Option<Instant>,
-    writing: HashSet<i64>,
+    writing: Vec<(i64, String)>,
+    /// The store would not take them: not again before this.
+    write_not_before: Option<Instant>,
     paused_until: Option<Instant>,
     backoff: Backoff,
     failures: u32,
@@ -49,8 +53,9 @@ struct State {
     /// Callers who wait for a ticket, and the outcomes since the first of them came.
     watchers: usize,
     outcomes: BTreeMap<u64, Outcome>,
-    /// Unanswered records, and how many others had been taken when that began.
-    suspects: HashMap<i64, u64>,
+    /// Unanswered records: how many others had been taken at the last attempt, and how many attempts were in vain while
+    /// others were taken.
+    suspects: HashMap<i64, (u64, i64)>,
     last_error: Option<String>,
     sent: u64,
     delivered: u64,
@@ -59,6 +64,24 @@ struct State {
 /// The key under which a record keeps its order; one without a key is alone.
 pub(crate) fn key_of(record: &Record) -> String {
     record.order_key.clone().unwrap_or_else(|| format!("#{}", record.id))
+}
+
+fn id_of(key: &str) -> Option<i64> {
+    key.strip_prefix('#')?.parse().ok()
+}
+
+impl State {
+    /// All wait: as long as asked, or longer each time. Lanes that fail together count once.
+    fn pause(&mut self, wait: Option<Duration>) {
+        let now = Instant::now();
+        let paused = self.paused_until.filter(|until| *until > now);
+        let pause = match (wait, paused) {
+            (Some(wait), _) => wait,
+            (None, Some(_)) => return,
+            (None, None) => self.backoff.pause(),
+        };
+        self.paused_until = paused.max(Some(now + pause));
+    }
 }
 
 impl Line {
@@ -74,7 +97,8 @@ impl Line {
             resumed: VecDeque::new(),
             settled: Vec::new(),
             settled_since: None,
-            writing: HashSet::new(),
+            writing: Vec::new(),
+            write_not_before: None,
             paused_until: None,
             backoff,
             failures: 0,
@@ -104,8 +128,8 @@ impl Line {
         self.changed.notify_all();
     }
 
-    /// Waits for the next record that may go; `None` when the outbox stops.
-    pub fn next(self: &Arc<Self>) -> Option<Record> {
+    /// Waits for the next record that may go; `None` when the outbox stops, or at once when it shall not wait.
+    pub fn next(self: &Arc<Self>, waits: bool) -> Option<Record> {
         let mut state = self.lock();
         loop {
             if self.shared.stop.is_cancelled() {
@@ -123,6 +147,9 @@ impl Line {
                 state.sent += 1;
                 return Some(record);
             }
+            if !waits && !is_behind && !is_paused {
+                return None;
+            }
             // Nothing to send: a good time to write down.
             if state.busy.is_empty() {
                 self.write_down(&mut state);
@@ -133,7 +160,8 @@ impl Line {
                 (Some(pause), _) => Some(pause),
                 (None, held) => held,
             };
-            let until = [until, state.settled_since.map(|since| since + WRITE_AFTER)].into_iter().flatten().min();
+            let write = state.settled_since.map(|since| since + WRITE_AFTER).max(state.write_not_before);
+            let until = [until, write.filter(|_| state.settled_since.is_some())].into_iter().flatten().min();
             state = match until {
                 Some(until) => {
                     let wait = until.saturating_duration_since(now).max(Duration::from_millis(1));
@@ -144,118 +172,13 @@ impl Line {
         }
     }
 
-    fn take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Record> {
-        self.resume(state, now);
-        loop {
-            if let Some(record) = self.take_resumed(state) {
-                return Some(record);
-            }
-            let mut at = 0;
-            while at < state.ready.len() {
-                let key = key_of(&state.ready[at]);
-                if state.held.contains_key(&key) || state.resumed.contains(&key) {
-                    // It comes back when its order is resumed.
-                    state.ready.remove(at);
-                } else if state.busy.contains(&key) {
-                    at += 1;
-                } else {
-                    return state.ready.remove(at);
-                }
-            }
-            if !state.may_be_more || state.ready.len() >= WINDOW || !self.fetch(state) {
-                return None;
-            }
-        }
-    }
-
-    /// Orders whose pause is over go on with their oldest record. What was sent must be written down first, or it would
-    /// be fetched again.
-    fn resume(&self, state: &mut State, now: Instant) {
-        let due: Vec<String> =
-            state.held.iter().filter(|(_, until)| **until <= now).map(|(key, _)| key.clone()).collect();
-        for key in due {
-            state.held.remove(&key);
-            state.resumed.push_back(key);
-        }
-    }
-
-    fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
-        if state.resumed.is_empty() {
-            return None;
-        }
-        if !state.settled.is_empty() || !state.writing.is_empty() {
-            self.write_down(state);
-            return None;
-        }
-        for _ in 0..state.resumed.len() {
-            let key = state.resumed.pop_front()?;
-            if state.busy.contains(&key) {
-                state.resumed.push_back(key);
-                continue;
-            }
-            let found = self.read(state, |reader, platform| {
-                match key.strip_prefix('#').and_then(|id| id.parse::<i64>().ok()) {
-                    Some(id) => reader
-                        .records_after(platform, id - 1, 1)
-                        .map(|found| found.into_iter().filter(|record| record.id == id).collect()),
-                    None => reader.records_of_key(platform, &key, 1),
-                }
-            });
-            let cursor = state.cursor;
-            match found.and_then(|found: Vec<Record>| found.into_iter().next()).filter(|record| record.id <= cursor) {
-                Some(record) => {
-                    // The rest of the order follows the same way.
-                    state.resumed.push_back(key);
-                    return Some(record);
-                }
-                None => continue,
-            }
-        }
-        None
-    }
-
-    /// Fetches the next records; false when there are none.
-    fn fetch(&self, state: &mut State) -> bool {
-        let cursor = state.cursor;
-        state.may_be_more = false;
-        let Some(found) = self.read(state, |reader, platform| reader.records_after(platform, cursor, FETCH)) else {
-            return false;
-        };
-        let Some(last) = found.last() else { return false };
-        state.may_be_more = found.len() as i64 == FETCH;
-        state.cursor = last.id;
-        state.ready.extend(found);
-        true
-    }
-
-    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> crate::error::Result<T>) -> Option<T> {
-        let store = &self.shared.store;
-        if state.reader.as_ref().is_none_or(|reader| reader.epoch != store.epoch()) {
-            match store.reader() {
-                Ok(reader) => state.reader = Some(reader),
-                Err(error) => return self.cannot_read(state, &error),
-            }
-        }
-        let outcome = state.reader.as_ref().map(|reader| work(reader, self.platform.name()))?;
-        outcome.map_or_else(|error| self.cannot_read(state, &error), Some)
-    }
-
-    fn cannot_read<T>(&self, state: &mut State, error: &Error) -> Option<T> {
-        self.shared.log.error(format_args!("outbox: cannot read the store: {}", error.message));
-        state.last_error = Some(error.message.clone());
-        state.reader = None;
-        state.may_be_more = true;
-        state.paused_until = Some(Instant::now() + state.backoff.pause());
-        None
-    }
-
     /// Whether records of an order key wait or are under way.
     pub fn has_waiting(&self, key: &str) -> bool {
         let mut state = self.lock();
         if state.busy.contains(key) || state.held.contains_key(key) || state.resumed.iter().any(|known| known == key) {
             return true;
         }
-        let mut settled = state.writing.clone();
+        let mut settled: HashSet<i64> = state.writing.iter().map(|(id, _)| *id).collect();
         settled.extend(
             state
                 .settled
@@ -269,10 +192,15 @@ impl Line {
         found.iter().any(|record| !settled.contains(&record.id))
     }
 
-    /// What became of a record.
-    pub fn settle(self: &Arc<Self>, record: Record, outcome: Settled, told: Outcome) {
+    /// What became of a record. With a pause its order waits so long; other orders go on.
+    pub fn settle(self: &Arc<Self>, record: Record, outcome: Settled, told: Outcome, pause: Option<Duration>) {
         let mut state = self.lock();
         let key = key_of(&record);
+        if let Some(pause) = pause {
+            state.ready.retain(|other| key_of(other) != key);
+            state.resumed.retain(|other| *other != key);
+            state.held.insert(key.clone(), Instant::now() + pause);
+        }
         state.busy.remove(&key);
         if let Settled::Again { error, .. } = &outcome {
             state.last_error = Some(error.clone());
@@ -299,22 +227,21 @@ impl Line {
         state.failures = 0;
         state.backoff.reset();
         state.paused_until = None;
+        drop(state);
+        self.changed.notify_all();
     }
 
-    /// The order waits; other orders go on.
-    pub fn hold(&self, record: &Record, pause: Duration) {
-        self.lock().held.insert(key_of(record), Instant::now() + pause);
-    }
-
-    /// Puts a record back that was not sent: the link is down, all wait.
+    /// Puts a record back that was not taken for a reason that is not its own: all wait.
     pub fn put_back(&self, record: Record, error: &Error, wait: Option<Duration>) {
         let mut state = self.lock();
-        state.busy.remove(&key_of(&record));
-        let at = state.ready.partition_point(|other| other.id < record.id);
-        state.ready.insert(at, record);
+        let key = key_of(&record);
+        state.busy.remove(&key);
+        if !state.resumed.contains(&key) {
+            let at = state.ready.partition_point(|other| other.id < record.id);
+            state.ready.insert(at, record);
+        }
         state.last_error = Some(error.message.clone());
-        let pause = wait.unwrap_or_else(|| state.backoff.pause());
-        state.paused_until = Some(Instant::now() + pause);
+        state.pause(wait);
         drop(state);
         self.changed.notify_all();
     }
@@ -324,35 +251,40 @@ impl Line {
         let mut state = self.lock();
         state.failures += 1;
         if wait.is_some() || state.failures >= 3 {
-            let pause = wait.unwrap_or_else(|| state.backoff.pause());
-            state.paused_until = Some(Instant::now() + pause);
+            state.pause(wait);
         }
     }
 
-    /// A record was not answered: whether the platform has answered others since that happened first.
-    pub fn is_alone_in_silence(&self, record: &Record) -> bool {
+    /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
+    pub fn times_alone(&self, record: &Record) -> i64 {
         let mut state = self.lock();
         let successes = state.successes;
-        successes > *state.suspects.entry(record.id).or_insert(successes)
+        let (before, times) = state.suspects.entry(record.id).or_insert((successes, 0));
+        *times += i64::from(successes > *before);
+        *before = successes;
+        *times
     }
 
     /// Hands what is done to the store's writer; more may be sent meanwhile.
     fn write_down(self: &Arc<Self>, state: &mut State) {
-        if state.settled.is_empty() || !state.writing.is_empty() {
+        let is_early = state.write_not_before.is_some_and(|at| at > Instant::now());
+        if state.settled.is_empty() || !state.writing.is_empty() || is_early {
             return;
         }
         let settled = std::mem::take(&mut state.settled);
         state.settled_since = None;
-        state.writing = settled.iter().map(|(record, _)| record.id).collect();
+        state.writing = settled.iter().map(|(record, _)| (record.id, key_of(record))).collect();
         let (line, again) = (self.clone(), settled.clone());
         self.shared.store.settle(self.platform.name(), settled, move |outcome| {
             let mut state = line.lock();
             state.writing.clear();
+            state.write_not_before = None;
             if let Err(error) = outcome {
                 line.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
                 // Kept for the next try; sending stops when too many pile up.
                 state.settled.splice(0..0, again);
                 state.settled_since = Some(Instant::now());
+                state.write_not_before = Some(Instant::now() + WRITE_AFTER);
             }
             drop(state);
             line.changed.notify_all();
@@ -361,7 +293,7 @@ impl Line {
 
     /// Until everything that was sent is written down, or cannot be.
     pub fn write_down_and_wait(self: &Arc<Self>) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(3);
         let mut state = self.lock();
         while Instant::now() < deadline && !(state.settled.is_empty() && state.writing.is_empty()) {
             self.write_down(&mut state);

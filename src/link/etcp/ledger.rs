@@ -1,0 +1,133 @@
+//! What is known of fees and payments, so that no wrong or second payment leaves.
+
+use crate::catalogue::same_value;
+use crate::error::{Code, Error, Result};
+use crate::link::Members;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Fees and payments that are kept.
+const MOST: usize = 100_000;
+
+#[derive(Debug)]
+struct Payment {
+    order_id: String,
+    amount: Value,
+    is_taken: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fees: HashMap<String, Value>,
+    payments: HashMap<String, Payment>,
+}
+
+/// The fees last told, and the payments made, in this process.
+#[derive(Debug, Default)]
+pub struct Ledger(Mutex<State>);
+
+impl Ledger {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A fee query (8.7) was answered.
+    pub fn note_fees(&self, reply: &Members) {
+        let mut state = self.lock();
+        for order in reply.get("data").and_then(Value::as_array).into_iter().flatten() {
+            let (Some(order_id), Some(fee)) = (order.get("orderId").and_then(Value::as_str), order.get("remainingFee"))
+            else {
+                continue;
+            };
+            if state.fees.len() >= MOST {
+                state.fees.clear();
+            }
+            state.fees.insert(order_id.to_owned(), fee.clone());
+        }
+    }
+
+    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own.
+    pub fn book(&self, data: &Members) -> Result<()> {
+        let (order_id, number) = (text(data, "orderId"), text(data, "externalOrderId"));
+        let amount = data.get("payment").cloned().unwrap_or_default();
+        let mut state = self.lock();
+        if let Some(known) = state.payments.get(&number) {
+            let is_same = known.order_id == order_id && same_value(&known.amount, &amount);
+            if known.is_taken || !is_same {
+                let what = if known.is_taken { "was taken by ETCP" } else { "was for another order or amount" };
+                let message = format!(
+                    "externalOrderId: must never repeat (ETCP 8.8); {number} belongs to a payment that {what}; nothing was sent"
+                );
+                return Err(Error::new(Code::Invalid, message));
+            }
+        }
+        if let Some(fee) = state.fees.get(&order_id)
+            && !same_value(fee, &amount)
+        {
+            let message = format!(
+                "payment: must equal remainingFee of the last fee query (ETCP 8.8), which is {fee}, found {amount}; nothing was sent"
+            );
+            return Err(Error::new(Code::Invalid, message));
+        }
+        if state.payments.len() >= MOST {
+            state.payments.retain(|_, payment| !payment.is_taken);
+        }
+        state.payments.insert(number, Payment { order_id, amount, is_taken: false });
+        Ok(())
+    }
+
+    /// ETCP took it: the number is used up, and the fee is another one now.
+    pub fn settle(&self, data: &Members) {
+        let mut state = self.lock();
+        if let Some(payment) = state.payments.get_mut(&text(data, "externalOrderId")) {
+            payment.is_taken = true;
+        }
+        state.fees.remove(&text(data, "orderId"));
+    }
+}
+
+fn text(data: &Members, name: &str) -> String {
+    match data.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn members(value: Value) -> Members {
+        value.as_object().unwrap().clone()
+    }
+
+    fn payment(order: &str, number: &str, amount: &str) -> Members {
+        members(json!({"orderId": order, "externalOrderId": number, "payment": amount}))
+    }
+
+    #[test]
+    fn a_payment_is_the_fee_that_was_told_last() {
+        let ledger = Ledger::default();
+        assert!(ledger.book(&payment("unasked", "0", "1")).is_ok());
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 2}]})));
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 8}]})));
+        assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("which is 8, found \"2\""));
+        assert!(ledger.book(&payment("A", "1", "8.00")).is_ok());
+    }
+
+    #[test]
+    fn a_number_pays_once() {
+        let ledger = Ledger::default();
+        assert!(ledger.book(&payment("A", "1", "2")).is_ok());
+        // No answer came: the same payment may be tried again, under its number.
+        assert!(ledger.book(&payment("A", "1", "2.0")).is_ok());
+        assert!(ledger.book(&payment("B", "1", "2")).is_err());
+        assert!(ledger.book(&payment("A", "1", "3")).is_err());
+        ledger.settle(&payment("A", "1", "2"));
+        assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("was taken"));
+        assert!(ledger.book(&payment("A", "2", "2")).is_ok());
+    }
+}

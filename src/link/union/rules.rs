@@ -1,0 +1,79 @@
+//! Rules of the open API that its tables cannot say.
+
+use crate::catalogue::{Interface, same_value};
+use crate::link::Members;
+use serde_json::Value;
+
+/// Plate colours by ETC provider (API 3.7): 2 and 3 mean the opposite with `my` and `cj`. No table is known for the others.
+const COLOURS: [(&str, &[u32]); 2] = [("my", &[0, 1, 2, 3, 4, 5]), ("cj", &[0, 1, 2, 3, 4, 5, 6, 9, 11, 13])];
+
+/// What is wrong with a call's members, beside what the catalogue's table says.
+pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
+    let given = |name: &str| members.get(name).filter(|value| !value.is_null() && *value != "");
+    let mut problems = Vec::new();
+    match interface.id {
+        "union.etcPayApi" | "cloud.etc_pay" => {
+            let provider = given("pay_type").and_then(Value::as_str);
+            if provider.is_none() && interface.id == "union.etcPayApi" {
+                problems.push(
+                    "pay_type: required by API 3.7 (my, cj, jyyh or ystx), missing; give it, or set etc.pay_type"
+                        .to_owned(),
+                );
+            }
+            let table = COLOURS.iter().find(|(name, _)| Some(*name) == provider);
+            if let (Some((name, colours)), Some(colour)) = (table, given("license_color"))
+                && !colours.iter().any(|known| same_value(colour, &Value::from(*known)))
+            {
+                let known: Vec<String> = colours.iter().map(u32::to_string).collect();
+                let known = known.join(", ");
+                problems.push(format!(
+                    "license_color: with pay_type {name} must be one of {known} (API 3.7), found {colour}"
+                ));
+            }
+        }
+        "union.personRecord" if given("platform_name").is_none() => {
+            problems.push("platform_name: required by API 8.2 (the receiving platform), missing".to_owned());
+        }
+        _ => {}
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::by_id;
+    use serde_json::json;
+
+    fn of(id: &str, members: Value) -> Vec<String> {
+        problems(by_id(id).unwrap(), members.as_object().unwrap())
+    }
+
+    #[test]
+    fn colours_go_by_the_provider() {
+        for (provider, colour, is_known) in [
+            ("my", json!(0), true),
+            ("my", json!("5"), true),
+            ("my", json!(6), false),
+            ("my", json!(13), false),
+            ("cj", json!(6), true),
+            ("cj", json!(13), true),
+            ("cj", json!(7), false),
+            ("cj", json!(10), false),
+            ("jyyh", json!(99), true),
+            ("ystx", json!(99), true),
+        ] {
+            for id in ["union.etcPayApi", "cloud.etc_pay"] {
+                let found = of(id, json!({"pay_type": provider, "license_color": colour}));
+                assert_eq!(found.is_empty(), is_known, "{id} {provider} {colour}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_charge_names_its_provider() {
+        assert!(of("union.etcPayApi", json!({}))[0].contains("etc.pay_type"));
+        assert!(of("union.etcPayApi", json!({"pay_type": "jyyh"})).is_empty());
+        assert!(of("union.addorder", json!({})).is_empty());
+    }
+}

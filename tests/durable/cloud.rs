@@ -1,0 +1,114 @@
+//! The outbox against the cloud's resend guard, as the sandbox plays it.
+
+use crate::sandbox::Sandbox;
+use crate::support::{Folder, config, entry, exit, number, until};
+use parklink::error::Code;
+use parklink::sdk::Sdk;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+struct Bench {
+    folder: Folder,
+    sandbox: Sandbox,
+}
+
+impl Bench {
+    fn start() -> Bench {
+        let folder = Folder::new();
+        let sandbox = Sandbox::start(folder.0.join("ready.json"));
+        Bench { folder, sandbox }
+    }
+
+    fn open(&self) -> Sdk {
+        let (host, port) = self.sandbox.cloud.split_once(':').unwrap();
+        let more =
+            json!({"cloud_addr": host, "cport": port, "ckey": "WERRTTTTYY", "cloud": {"request_timeout_ms": 600}});
+        let sdk = Sdk::open(config(&self.folder.0, &more)).unwrap();
+        sdk.wait_ready(Duration::from_secs(5)).unwrap();
+        sdk
+    }
+
+    /// How often the cloud received and took a record.
+    fn counts(&self, service: &str, order: &str) -> (u64, u64) {
+        let state = self.sandbox.state("cloud");
+        let counts = &state["cloud"]["records"]["21782"][service][order];
+        let count = |name: &str| counts[name].as_u64().unwrap_or(0);
+        (count("received"), count("accepted"))
+    }
+}
+
+fn settled(sdk: &Sdk) {
+    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0, "{:?}", sdk.status()["outbox"]);
+    assert_eq!(sdk.dead(0, 10).unwrap(), json!([]));
+}
+
+fn code(sdk: &Sdk, record: &Value) -> Option<Code> {
+    sdk.upload(&record.to_string()).error.map(|error| error.code)
+}
+
+#[test]
+fn after_a_lost_reply_the_same_bytes_are_sent_and_already_handled_means_received() {
+    let bench = Bench::start();
+    let sdk = bench.open();
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "in_park"}));
+    sdk.submit(&entry("A1").to_string()).unwrap();
+    settled(&sdk);
+    assert_eq!(bench.counts("in_park", "A1"), (2, 1), "twice received, once taken");
+    // The same of an upload: queued, then delivered.
+    assert_eq!(code(&sdk, &entry("A2")), Some(Code::Queued));
+    settled(&sdk);
+    assert_eq!(bench.counts("in_park", "A2").1, 1);
+}
+
+#[test]
+fn a_refused_token_costs_no_record() {
+    let bench = Bench::start();
+    let sdk = bench.open();
+    for round in 0..3 {
+        bench.sandbox.fault(&json!({"platform": "cloud", "kind": "token_kill"}));
+        sdk.submit(&entry(&format!("A{round}")).to_string()).unwrap();
+        sdk.submit(&exit(&format!("A{round}")).to_string()).unwrap();
+        settled(&sdk);
+    }
+    for round in 0..3 {
+        assert_eq!(bench.counts("in_park", &format!("A{round}")).1, 1);
+        assert_eq!(bench.counts("out_park", &format!("A{round}")).1, 1);
+    }
+}
+
+#[test]
+fn a_connection_that_ends_before_the_answer_loses_nothing() {
+    let bench = Bench::start();
+    let sdk = bench.open();
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "close", "count": 1, "service": "in_park"}));
+    for order in ["A1", "A2", "A3"] {
+        sdk.submit(&entry(order).to_string()).unwrap();
+    }
+    settled(&sdk);
+    for order in ["A1", "A2", "A3"] {
+        assert!(bench.counts("in_park", order).1 >= 1, "{order}");
+    }
+}
+
+#[test]
+fn an_outage_of_the_cloud_is_made_up_for() {
+    let bench = Bench::start();
+    let sdk = bench.open();
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "refuse"}));
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "close", "count": 1}));
+    assert_eq!(code(&sdk, &entry("A0")), Some(Code::Queued));
+    until("the link is down", || sdk.status()["links"]["cloud"]["state"] != "up");
+    for order in ["A1", "A2"] {
+        assert_eq!(code(&sdk, &entry(order)), Some(Code::Queued));
+        assert_eq!(code(&sdk, &exit(order)), Some(Code::Queued));
+    }
+    assert_eq!(number(&bench.folder.store(), "SELECT count(*) FROM record"), 5);
+    sdk.close(Duration::from_secs(2)).unwrap();
+    bench.sandbox.clear();
+    let sdk = bench.open();
+    settled(&sdk);
+    for order in ["A1", "A2"] {
+        assert_eq!((bench.counts("in_park", order).1, bench.counts("out_park", order).1), (1, 1));
+    }
+    assert!(bench.counts("in_park", "A0").1 >= 1);
+}

@@ -1,0 +1,194 @@
+//! Downlinks that move money: on disk before the software hears of them, told once or with the mark, answered again alike.
+
+use crate::support::{Folder, Platform, look, number, open, prepay, texts, until};
+use parklink::sdk::Sdk;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+type Lot = Arc<OnceLock<Sdk>>;
+
+fn start(folder: &Folder, platform: &Platform) -> Lot {
+    let lot = Lot::default();
+    // A poll that a lot before left behind must not take this one's downlinks.
+    platform.with(|desk| desk.tokens += 1);
+    lot.get_or_init(|| open(&folder.0, platform.port, json!({})));
+    lot
+}
+
+fn end(lot: &Lot) {
+    let sdk = lot.get().unwrap();
+    sdk.on_downlink(None).unwrap();
+    sdk.close(Duration::from_millis(500)).unwrap();
+}
+
+fn yes() -> Value {
+    json!({"state": 1, "prepay": "5", "park_id": "21782", "data_target": "bolink"})
+}
+
+/// Notes each call; answers when there is an answer.
+fn listen(lot: &Lot, answer: Option<Value>) -> Arc<Mutex<Vec<(String, bool)>>> {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let (inside, weak) = (calls.clone(), lot.clone());
+    let handler = move |event: &parklink::sdk::Event| {
+        let event_json: Value = serde_json::from_str(&event.json()).unwrap();
+        assert_eq!(event_json["redelivered"], event.redelivered);
+        inside.lock().unwrap().push((event.data["trade_no"].as_str().unwrap_or("").to_owned(), event.redelivered));
+        if let Some(answer) = &answer {
+            weak.get().unwrap().reply(event.id, &answer.to_string()).unwrap();
+        }
+    };
+    lot.get().unwrap().on_downlink(Some(Box::new(handler))).unwrap();
+    calls
+}
+
+#[test]
+fn it_is_on_disk_before_the_callback_runs() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let found = Arc::new(Mutex::new(None));
+    let (inside, path) = (found.clone(), folder.store());
+    let handler = move |_: &parklink::sdk::Event| {
+        let sql = "SELECT json_extract(message, '$.trade_no') || '/' || answered || '/' || delivered FROM event";
+        *inside.lock().unwrap() = Some(texts(&look(&path), sql));
+    };
+    lot.get().unwrap().on_downlink(Some(Box::new(handler))).unwrap();
+    platform.send(&prepay("T1"));
+    until("the callback", || found.lock().unwrap().is_some());
+    assert_eq!(*found.lock().unwrap(), Some(vec!["T1/0/0".to_owned()]));
+    end(&lot);
+}
+
+#[test]
+fn a_repeat_gets_the_same_answer_and_no_second_call() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("an answer", |desk| desk.uploads.len() == 1);
+    until("the answer is known to be there", || number(&folder.store(), "SELECT delivered FROM event") == 1);
+    platform.send(&prepay("T1"));
+    platform.until("the same answer", |desk| desk.uploads.len() == 2);
+    // Another payment of the same order is another one.
+    platform.send(&prepay("T2"));
+    platform.until("its answer", |desk| desk.uploads.len() == 3);
+    let answers = platform.answers("prepay_order");
+    assert_eq!(answers[0].body, answers[1].body);
+    end(&lot);
+    // Also after a restart.
+    let lot = start(&folder, &platform);
+    let later = listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("the same answer again", |desk| desk.uploads.len() == 4);
+    assert_eq!(platform.answers("prepay_order")[3].data, answers[0].data);
+    assert_eq!(*calls.lock().unwrap(), [("T1".to_owned(), false), ("T2".to_owned(), false)]);
+    assert!(later.lock().unwrap().is_empty());
+    end(&lot);
+}
+
+#[test]
+fn a_repeat_before_the_answer_waits_with_it() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let inside = ids.clone();
+    let handler = move |event: &parklink::sdk::Event| inside.lock().unwrap().push(event.id);
+    lot.get().unwrap().on_downlink(Some(Box::new(handler))).unwrap();
+    for _ in 0..3 {
+        platform.send(&prepay("T1"));
+    }
+    platform.until("all are fetched", |desk| desk.downlinks.is_empty());
+    until("the call", || !ids.lock().unwrap().is_empty());
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(ids.lock().unwrap().len(), 1);
+    let id = ids.lock().unwrap()[0];
+    lot.get().unwrap().reply(id, &yes().to_string()).unwrap();
+    platform.until("an answer", |desk| desk.uploads.len() == 1);
+    assert!(lot.get().unwrap().reply(id, &yes().to_string()).is_err(), "answered already");
+    end(&lot);
+}
+
+#[test]
+fn what_was_not_answered_comes_again_with_the_mark() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, None);
+    platform.send(&prepay("T1"));
+    until("the call", || calls.lock().unwrap().len() == 1);
+    end(&lot);
+    let lot = start(&folder, &platform);
+    let again = listen(&lot, Some(yes()));
+    platform.until("the answer", |desk| desk.uploads.len() == 1);
+    assert_eq!(*again.lock().unwrap(), [("T1".to_owned(), true)]);
+    assert_eq!(platform.answers("prepay_order")[0].order(), "A1", "tied to the downlink of before");
+    end(&lot);
+}
+
+#[test]
+fn an_answer_the_platform_did_not_get_is_sent_after_a_restart() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, None);
+    let ids = Arc::new(Mutex::new(0));
+    let (inside, inner) = (ids.clone(), lot.clone());
+    let (line, path) = (platform.clone(), folder.store());
+    let handler = move |event: &parklink::sdk::Event| {
+        line.down(true);
+        inner.get().unwrap().reply(event.id, &yes().to_string()).unwrap();
+        assert_eq!(number(&path, "SELECT answered AND NOT delivered FROM event"), 1, "on disk before it is sent");
+        *inside.lock().unwrap() = event.id;
+    };
+    lot.get().unwrap().on_downlink(Some(Box::new(handler))).unwrap();
+    platform.send(&prepay("T1"));
+    until("the reply", || *ids.lock().unwrap() != 0);
+    end(&lot);
+    assert!(platform.answers("prepay_order").is_empty());
+    platform.down(false);
+    let lot = start(&folder, &platform);
+    let again = listen(&lot, Some(yes()));
+    platform.until("the answer", |desk| desk.uploads.len() == 1);
+    until("it is done", || number(&folder.store(), "SELECT count(*) FROM event WHERE delivered = 0") == 0);
+    assert!(again.lock().unwrap().is_empty() && calls.lock().unwrap().is_empty());
+    end(&lot);
+}
+
+#[test]
+fn a_no_is_not_remembered() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let mut no = yes();
+    no["state"] = 0.into();
+    no["errmsg"] = "订单不存在".into();
+    let calls = listen(&lot, Some(no));
+    for round in 1..=2 {
+        platform.send(&prepay("T1"));
+        platform.until("a no", |desk| desk.uploads.len() == round);
+    }
+    assert_eq!(*calls.lock().unwrap(), [("T1".to_owned(), false), ("T1".to_owned(), false)]);
+    until("nothing is kept", || number(&folder.store(), "SELECT count(*) FROM event") == 0);
+    end(&lot);
+}
+
+#[test]
+fn a_notice_is_told_once_and_not_again_after_a_restart() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, None);
+    let notice = json!({"service_name": "escape_order", "state": 1, "order_id": "A1", "trade_no": "E1", "pay_channel": 1,
+        "total": 5, "errmsg": "", "pay_time": 1, "arrive_money": 5, "fee": 0, "account_type": 1, "remark": "", "union_id": 1});
+    platform.send(&notice);
+    platform.send(&notice);
+    until("the call", || calls.lock().unwrap().len() == 1);
+    until("it is finished", || number(&folder.store(), "SELECT delivered FROM event") == 1);
+    platform.send(&notice);
+    platform.until("all are fetched", |desk| desk.downlinks.is_empty());
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(calls.lock().unwrap().len(), 1);
+    end(&lot);
+    let lot = start(&folder, &platform);
+    let again = listen(&lot, None);
+    thread::sleep(Duration::from_millis(200));
+    assert!(again.lock().unwrap().is_empty());
+    end(&lot);
+}
