@@ -175,6 +175,11 @@ impl Inbox {
         Ok(())
     }
 
+    /// Whether anybody hears what becomes of records.
+    pub(crate) fn wants_reports(&self) -> bool {
+        self.lock().has_delivery_handler
+    }
+
     /// Tells the software what became of a record; waits while it is slow to hear.
     pub(crate) fn report(&self, report: String, stop: &Cancel) {
         loop {

@@ -8,6 +8,7 @@ pub mod dial;
 pub mod etcp;
 pub mod health;
 pub mod http;
+pub mod members;
 pub mod once;
 mod phase;
 mod shown;

@@ -126,9 +126,14 @@ fn die(line: &Arc<Line>, shared: &Shared, record: Record, error: Error, outcome:
 }
 
 fn finish(line: &Arc<Line>, shared: &Shared, record: Record, settled: Settled, outcome: Outcome) {
-    let report = verdict::report(record.ticket, line.platform, record.interface.as_deref(), &record.service, &outcome);
+    let report = shared
+        .inbox
+        .wants_reports()
+        .then(|| verdict::report(record.ticket, line.platform, record.interface.as_deref(), &record.service, &outcome));
     line.settle(record, settled, outcome, None);
-    shared.inbox.report(report, &shared.stop);
+    if let Some(report) = report {
+        shared.inbox.report(report, &shared.stop);
+    }
 }
 
 /// Doubled with each attempt, with jitter.

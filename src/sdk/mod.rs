@@ -161,9 +161,9 @@ impl Sdk {
             let message = format!("the text has {} bytes, at most {limit} are taken (limits.text_bytes)", json.len());
             return Err(Error::new(Code::TooLarge, message));
         }
-        match serde_json::from_str(json) {
-            Ok(Value::Object(members)) => Ok(members),
-            Ok(_) => Err(Error::new(Code::Json, "the text must be a JSON object, as {\"service_name\":\"…\"}")),
+        match crate::link::members::read(json) {
+            Ok(Some(members)) => Ok(members),
+            Ok(None) => Err(Error::new(Code::Json, "the text must be a JSON object, as {\"service_name\":\"…\"}")),
             Err(error) => Err(Error::new(Code::Json, format!("the text is not JSON: {error}"))),
         }
     }

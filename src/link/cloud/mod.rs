@@ -18,6 +18,7 @@ use self::reading::Reading;
 use self::state::{Facts, Phase, State};
 use super::backoff::Backoff;
 use super::dial::{Cancel, dial};
+use super::members;
 use super::once::once;
 use super::{Data, Link, Members, Pending, Request, RequestKind, Sink};
 use crate::catalogue::Platform;
@@ -299,15 +300,15 @@ impl Inner {
         if text.trim() == "0x12" {
             return self.lock().beat_answered();
         }
-        let parsed = serde_json::from_str(&text);
-        if let Ok(Value::Object(message)) = &parsed
+        let parsed = members::read(&text);
+        if let Ok(Some(message)) = &parsed
             && let Some(token) = message.get("token").and_then(Value::as_str)
         {
             // Before the text is written to any log.
             log.protect(token);
         }
         log.trace(format_args!("cloud < {text}"));
-        let Ok(Value::Object(message)) = parsed else {
+        let Ok(Some(message)) = parsed else {
             return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
         };
         let up = {
