@@ -96,9 +96,17 @@ impl Inbox {
 
     /// The software has seen a message that needs no answer.
     pub(super) fn handled(&self, event: &Event) {
-        if let Some(store) = self.store.as_ref().filter(|_| event.is_stored && event.kind != EventKind::Request) {
-            store.event_delivered(event.id);
+        if event.is_stored && event.kind != EventKind::Request {
+            self.told(event.id);
         }
+    }
+
+    /// Writes down that a message needs nothing more. Until that is on disk its repeats are held off here.
+    pub(super) fn told(&self, id: u64) {
+        let (Some(store), Some(me)) = (&self.store, self.me.upgrade()) else { return };
+        store.event_delivered(id, move || {
+            me.lock().answering.remove(&id);
+        });
     }
 
     /// As if it had not come: the platform will say it again.
@@ -113,7 +121,7 @@ impl Inbox {
     /// The platform has the answer.
     pub fn answer_delivered(&self, event_id: u64) {
         if let Some(store) = self.store.as_ref().filter(|_| event_id != 0) {
-            store.event_delivered(event_id);
+            store.event_delivered(event_id, || {});
         }
     }
 

@@ -78,7 +78,7 @@ struct State {
     has_delivery_handler: bool,
     controls: VecDeque<Control>,
     open: HashMap<u64, Open>,
-    /// Answered just now, the answer not yet where repeats look for it.
+    /// Answered or told just now, and that not yet where repeats look for it.
     answering: HashSet<u64>,
     has_handler: bool,
     is_polled: bool,
@@ -263,9 +263,7 @@ impl Inbox {
     /// Whoever polls again, or closes, is done with what the poll gave before.
     fn polled_are_handled(&self) {
         let polled = std::mem::take(&mut self.lock().polled);
-        if let Some(store) = &self.store {
-            polled.into_iter().for_each(|id| store.event_delivered(id));
-        }
+        polled.into_iter().for_each(|id| self.told(id));
     }
 
     /// Whether this is the dispatch thread.
@@ -346,6 +344,8 @@ impl Inbox {
                 let keep = self.limits.keep;
                 state.open.retain(|_, open| open.since.elapsed() < keep);
                 state.open.insert(event.id, event.to_open());
+            } else if event.is_stored {
+                state.answering.insert(event.id);
             }
             state.events.push_back(event);
             drop(state);
