@@ -2,15 +2,22 @@
 
 use super::Line;
 use crate::sdk::Outcome;
-use crate::store::Record;
+use crate::store::{Record, Settled};
 use serde_json::{Value, json};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 impl Line {
     /// The connection ended before the record was answered.
     pub fn broke(&self, record: &Record) {
         self.lock().broken.insert(record.id);
+    }
+
+    /// Writes down that a record was sent and that nobody knows what became of it; it stays under way.
+    pub fn doubt(self: &Arc<Self>, record: &Record) {
+        let error = "sent before a crash".to_owned();
+        self.lock().settled.push((record.clone(), Settled::Again { data: None, error }));
+        self.write_down_and_wait();
     }
 
     /// Whether that happened to it; asked once.
