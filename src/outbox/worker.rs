@@ -40,10 +40,18 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
             outcome.error = None;
         }
         let is_repeat = verdict::is_remembered(link.platform(), &outcome);
-        if is_repeat && record.id <= shared.before {
-            if let Some((record, outcome)) = doubtful.replace((record, outcome)) {
+        let is_old = record.id <= shared.before;
+        if is_repeat && is_old && record.attempts > 0 {
+            send_changed(line, shared, record);
+            continue;
+        }
+        if is_repeat && is_old {
+            if let Some((record, outcome)) = doubtful.take() {
                 settle(line, shared, record, outcome);
             }
+            // On disk before anything else goes out: after another crash it would look like one of those before it.
+            line.doubt(&record);
+            doubtful = Some((record, outcome));
             continue;
         }
         let is_fresh = matches!(verdict::judge(&outcome), Verdict::Delivered | Verdict::Dead(_));

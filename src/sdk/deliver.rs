@@ -1,7 +1,7 @@
 //! Records that must arrive: sent now when that is possible, kept and sent later when it is not.
 
 use super::{Outcome, Sdk, Validation, Way, outcome};
-use crate::catalogue::{self, Interface, Side};
+use crate::catalogue::{self, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::DeliveryHandler;
@@ -238,7 +238,9 @@ fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
     let mut record = part(way, members);
     let may_be_there = matches!(error.code, Code::Timeout | Code::Broken | Code::Protocol | Code::Http);
     record.attempts = i64::from(may_be_there);
-    if error.code == Code::NotStored {
+    // So may be what was under way when the cloud's connection ended: the token died with it.
+    let is_doubtful = error.code == Code::Broken && way.link.platform() == Platform::Cloud;
+    if error.code == Code::NotStored || is_doubtful {
         record.data = vary(&record.data).unwrap_or(record.data);
     }
     record

@@ -86,6 +86,11 @@ impl Shared {
                 Reply::TokenLost(words) => {
                     self.lose_token(login.number);
                     if is_second {
+                        // Of a record that is kept it is no answer: another login may help.
+                        if request.interface.is_some_and(|interface| interface.durable) {
+                            let message = "Bolink refused two tokens in a row; nothing was taken";
+                            return Err(Error::new(Code::Offline, message));
+                        }
                         let refused = || Error::new(Code::Http, "Bolink refuses every token it gives");
                         return words.ok_or_else(refused);
                     }

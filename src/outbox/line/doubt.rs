@@ -2,12 +2,19 @@
 
 use super::Line;
 use crate::sdk::Outcome;
-use crate::store::Record;
+use crate::store::{Record, Settled};
 use serde_json::{Value, json};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 impl Line {
+    /// Writes down that a record was sent and that nobody knows what became of it; it stays under way.
+    pub fn doubt(self: &Arc<Self>, record: &Record) {
+        let error = "sent before a crash".to_owned();
+        self.lock().settled.push((record.clone(), Settled::Again { data: None, error }));
+        self.write_down_and_wait();
+    }
+
     /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
     pub fn times_alone(&self, record: &Record) -> i64 {
         let mut state = self.lock();
