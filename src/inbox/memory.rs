@@ -70,14 +70,22 @@ impl Inbox {
         let keep = self.limits.keep;
         let state = self.lock();
         let is_open = state.open.get(&id).is_some_and(|open| open.since.elapsed() < keep);
-        is_open || state.events.iter().any(|event| event.id == id)
+        is_open || state.notices.contains(&id) || state.events.iter().any(|event| event.id == id)
     }
 
     /// The software has seen a message that needs no answer.
     pub(super) fn handled(&self, event: &Event) {
-        if let Some(store) = self.store.as_ref().filter(|_| event.is_stored && event.kind != EventKind::Request) {
-            store.event_delivered(event.id);
+        if event.is_stored && event.kind != EventKind::Request {
+            self.notice_done(event.id);
         }
+    }
+
+    /// Repeats of a notice are held back until it is on disk that the software is done with it.
+    pub(super) fn notice_done(&self, id: u64) {
+        let (Some(store), Some(me)) = (&self.store, self.me.upgrade()) else { return };
+        store.event_delivered(id, move || {
+            me.lock().notices.remove(&id);
+        });
     }
 
     /// As if it had not come: the platform will say it again.
@@ -90,7 +98,7 @@ impl Inbox {
     /// The platform has the answer.
     pub fn answer_delivered(&self, event_id: u64) {
         if let Some(store) = self.store.as_ref().filter(|_| event_id != 0) {
-            store.event_delivered(event_id);
+            store.event_delivered(event_id, || {});
         }
     }
 

@@ -20,7 +20,7 @@ use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
 use crate::store::{Store, now_ms};
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,9 @@ struct State {
     open: HashMap<u64, Open>,
     has_handler: bool,
     is_polled: bool,
-    /// Stored notices that the poll has given and the software may still be busy with.
+    /// Stored notices that the software is not done with.
+    notices: HashSet<u64>,
+    /// Those that the poll has given and the software may still be busy with.
     polled: Vec<u64>,
     grace_ends: Option<Instant>,
     is_closed: bool,
@@ -251,9 +253,7 @@ impl Inbox {
     /// Whoever polls again, or closes, is done with what the poll gave before.
     fn polled_are_handled(&self) {
         let polled = std::mem::take(&mut self.lock().polled);
-        if let Some(store) = &self.store {
-            polled.into_iter().for_each(|id| store.event_delivered(id));
-        }
+        polled.into_iter().for_each(|id| self.notice_done(id));
     }
 
     /// Whether this is the dispatch thread.
@@ -330,6 +330,8 @@ impl Inbox {
                 let keep = self.limits.keep;
                 state.open.retain(|_, open| open.since.elapsed() < keep);
                 state.open.insert(event.id, event.to_open());
+            } else if event.is_stored {
+                state.notices.insert(event.id);
             }
             state.events.push_back(event);
             drop(state);
@@ -367,6 +369,7 @@ impl Inbox {
             state.events = kept;
             for event in &events {
                 state.open.remove(&event.id);
+                state.notices.remove(&event.id);
             }
             events
         };

@@ -101,14 +101,14 @@ impl Store {
     }
 
     /// The platform has the answer, or the software was told and no answer is due.
-    pub fn event_delivered(&self, id: u64) {
+    pub fn event_delivered(&self, id: u64, done: impl FnOnce() + Send + 'static) {
         self.write(
             move |connection| {
                 let sql = "UPDATE event SET answered = 1, delivered = 1 WHERE id = ?1";
                 connection.prepare_cached(sql)?.execute([id.cast_signed()]).map(|_| ())
             },
-            // Without it the answer is sent once more after a restart: the platform knows repeats.
-            |_| {},
+            // Should it fail, the answer is sent once more after a restart: the platform knows repeats.
+            move |_| done(),
         );
     }
 
