@@ -44,7 +44,7 @@ def sums(pattern, text):
 
 def rust(_, long):
     """The Rust tests, the C interface's among them."""
-    more = {"PROPTEST_CASES": "20000"} if long else {}
+    more = {"PROPTEST_CASES": "20000", "RIG_CYCLES": "2000", "RIG_CUTS": "1000", "RIG_LONG": "1"} if long else {}
     if shutil.which("cargo-nextest"):
         code, said = shown([CARGO, "nextest", "run", "--workspace", "--no-fail-fast"], more)
         counts = re.findall(r"tests? run: (\d+) passed(?:[^\n]*?, (\d+) failed)?", said)

@@ -174,7 +174,14 @@ fn a_no_is_not_remembered() {
 fn a_notice_is_told_once_and_not_again_after_a_restart() {
     let (folder, platform) = (Folder::new(), Platform::start());
     let lot = start(&folder, &platform);
-    let calls = listen(&lot, None);
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let inside = calls.clone();
+    let handler = move |event: &parklink::sdk::Event| {
+        // The repeat comes while this one is being told.
+        inside.lock().unwrap().push(event.id);
+        thread::sleep(Duration::from_millis(150));
+    };
+    lot.get().unwrap().on_downlink(Some(Box::new(handler))).unwrap();
     let notice = json!({"service_name": "escape_order", "state": 1, "order_id": "A1", "trade_no": "E1", "pay_channel": 1,
         "total": 5, "errmsg": "", "pay_time": 1, "arrive_money": 5, "fee": 0, "account_type": 1, "remark": "", "union_id": 1});
     platform.send(&notice);
