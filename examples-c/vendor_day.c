@@ -125,7 +125,8 @@ static void office(const char *address) {
             "\"operate\":0,\"liftrod_id\":\"L%s\"}}",
             park, park, run);
     call("how many cars does the city see?", "union.parking_business_count", OK, NULL, 0, "{}");
-    call("the day's orders", "union.queryorders", OK, NULL, 0, "{\"start_time\":%ld}", (long)time(NULL) - 86400);
+    call("the day's orders", "union.queryorders", OK, NULL, 0, "{\"park_id\":\"%s\",\"start_time\":%ld}", park,
+         (long)time(NULL) - 86400);
 }
 
 int main(int count, char **words) {
