@@ -5,10 +5,8 @@
 
 use super::types::*;
 use super::value::{is_absent, is_decimal, is_secret, member, same_text, text_of};
-use serde_json::{Map, Value};
+use crate::json::{Members, Value};
 use std::fmt;
-
-type Members = Map<String, Value>;
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +201,7 @@ fn described(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
-        Value::Number(number) => shortened(&number.to_string()),
+        Value::Number(number) => shortened(number.as_ref()),
         Value::String(text) => format!("the text {}", shortened(text)),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),

@@ -2,8 +2,8 @@
 
 use crate::catalogue::{Class, Interface, Platform, Required, is_number, same_value};
 use crate::error::{Code, Error};
+use crate::json::{Value, members};
 use crate::link::{Members, cloud};
-use serde_json::{Value, json};
 
 /// What came of an upload or call.
 #[derive(Debug, Clone)]
@@ -22,8 +22,8 @@ impl From<Error> for Outcome {
 
 /// An answer to a downlink was taken over.
 pub fn handed_over() -> Outcome {
-    let reply = json!({"state": 1, "errmsg": ""});
-    Outcome { reply: reply.as_object().cloned(), error: None }
+    let reply = members! {"state": 1, "errmsg": ""};
+    Outcome { reply: Some(reply), error: None }
 }
 
 /// Brings a reply to one meaning: where another member tells the outcome (`code` 0, 1 or 200), `state` and `errmsg` tell
@@ -34,9 +34,9 @@ fn with_state(interface: Option<&Interface>, reply: &mut Members) {
     let is_success = values.iter().any(|value| same_value(told, &Value::from(*value)));
     let message = reply.get("message").cloned().unwrap_or_else(|| Value::from(""));
     if !is_success || !reply.contains_key("state") {
-        reply.insert("state".into(), Value::from(u8::from(is_success)));
+        reply.insert("state", Value::from(u8::from(is_success)));
     }
-    reply.entry("errmsg").or_insert(message);
+    reply.or_insert("errmsg", || message);
 }
 
 /// Whether an answer to a charge lacks the number that tells of it: neither paid nor refused.
@@ -51,7 +51,7 @@ fn is_unsaid_charge(interface: Option<&Interface>, reply: &Members) -> bool {
 pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
     with_state(interface, &mut reply);
     let text = |name: &str| match reply.get(name) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => text.to_string(),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
@@ -60,7 +60,7 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
         [text("errmsg"), text("error"), text("message")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
         // The record was taken the first time; only our knowledge of it was lost.
-        reply.insert("state".into(), Value::from(1));
+        reply.insert("state", Value::from(1));
         return Outcome { reply: Some(reply), error: None };
     }
     let state = text("state");
@@ -98,7 +98,7 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
         .map(|(platform, outcome)| {
             let code = outcome.error.as_ref().map_or("ok", |error| error.code.name());
             let message = outcome.error.as_ref().map_or("", |error| error.message.as_str());
-            (platform.name().to_owned(), json!({"code": code, "message": message, "reply": outcome.reply}))
+            (platform.name().to_owned(), members! {"code": code, "message": message, "reply": outcome.reply.clone()})
         })
         .collect();
     let at = outcomes.iter().position(|(platform, _)| *platform == Platform::Bolink).unwrap_or(0);
@@ -110,6 +110,6 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
         first.error = Some(error);
     }
     let mut reply = first.reply.unwrap_or_default();
-    reply.insert("links".into(), Value::Object(each));
+    reply.insert("links", Value::Object(each));
     Outcome { reply: Some(reply), error: first.error }
 }

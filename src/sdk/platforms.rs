@@ -4,11 +4,11 @@ use super::Sdk;
 use crate::catalogue::{Direction, Interface, Platform};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::etcp::EtcpLink;
 use crate::link::union::UnionLink;
 use crate::link::{Link, Members, etcp, union};
 use crate::log::Log;
-use serde_json::Value;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -63,8 +63,8 @@ impl Sdk {
         }
         let has = |path: &str| interface.fields.iter().any(|field| field.path == path);
         let is_enveloped = interface.wrapped && !has("data") && members.get("data").is_some_and(Value::is_object);
-        if is_enveloped && let Some(Value::Object(inner)) = members.shift_remove("data") {
-            members.shift_remove("sign");
+        if is_enveloped && let Some(Value::Object(inner)) = members.remove("data") {
+            members.remove("sign");
             members.extend(inner);
         }
         let mut fill = |path: &str, value: Option<Value>| {

@@ -3,8 +3,8 @@
 use super::Sdk;
 use crate::catalogue::{Candidate, Interface, Platform};
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::{Data, Link, Members, Request, RequestKind};
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 

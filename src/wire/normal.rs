@@ -1,7 +1,7 @@
 //! The normal form: the one text of a JSON value that the cloud's server signs. It parses what it receives and writes it
 //! out again; sending exactly that text makes both sides sign the same bytes.
 
-use serde_json::{Number, Value};
+use crate::json::Value;
 use std::fmt::Write;
 
 /// A number that has no normal form: its exponent is beyond what the server can hold.
@@ -48,7 +48,7 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
             }
             out.push(']');
         }
-        Value::Object(members) => object(out, members.iter().map(|(name, value)| (name.as_str(), value)))?,
+        Value::Object(members) => object(out, members.iter())?,
     }
     Ok(())
 }
@@ -91,8 +91,7 @@ pub fn string(out: &mut String, text: &str) {
 }
 
 /// Numbers keep their digits: exact decimals, never doubles.
-fn write_number(out: &mut String, number: &Number) -> Result<(), NumberTooWide> {
-    let source = number.as_str();
+fn write_number(out: &mut String, source: &str) -> Result<(), NumberTooWide> {
     let (negative, rest) = match source.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, source),

@@ -2,8 +2,8 @@
 //! them apart. Pure.
 
 use crate::catalogue::{self, Platform};
+use crate::json::Value;
 use crate::link::Members;
-use serde_json::Value;
 
 /// What the request under way says of the reply that belongs to it.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&s
     let expected = expected.filter(|expected| expected.names.iter().any(|known| known == name));
     let has_state = message.contains_key("state");
     if name == "in_park" || name == "out_park" {
-        if !has_state || message.keys().any(|member| !ORDER_REPLY.contains(&member.as_str())) {
+        if !has_state || message.keys().any(|member| !ORDER_REPLY.contains(&member)) {
             return Kind::Echo;
         }
         return match expected {
@@ -71,7 +71,7 @@ pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&s
 /// when it is `strict` a different value makes it another request's.
 fn repeats(message: &Members, expected: &Expected, strict: bool) -> bool {
     !strict
-        || expected.keys.iter().all(|(name, value)| match message.get(*name) {
+        || expected.keys.iter().all(|(name, value)| match message.get(name) {
             Some(found) => as_text(found).is_empty() || catalogue::same_value(found, value),
             None => true,
         })
@@ -80,7 +80,7 @@ fn repeats(message: &Members, expected: &Expected, strict: bool) -> bool {
 /// A value as text, quoted or not on the wire.
 pub fn as_text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text.to_string(),
         other => other.to_string(),
     }
 }
@@ -93,7 +93,7 @@ fn is_uplink(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn kind(message: Value, expected: Option<(&str, &'static str, &str)>, late: bool) -> Kind {
         let expected = expected

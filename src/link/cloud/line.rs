@@ -1,9 +1,9 @@
 //! Lines to the cloud: normal form, signature, measure.
 
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::Data;
 use crate::wire::{normal, sign};
-use serde_json::Value;
 
 /// The resend guard of the server applies to names that contain one of these.
 const GUARDED: [&str; 3] = ["in_park", "out_park", "upload_order"];
@@ -47,7 +47,7 @@ fn refuse_magic_names<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -
 
 fn refuse_in(value: &Value) -> Result<()> {
     match value {
-        Value::Object(members) => refuse_magic_names(members.iter().map(|(name, value)| (name.as_str(), value))),
+        Value::Object(members) => refuse_magic_names(members.iter()),
         Value::Array(items) => items.iter().try_for_each(refuse_in),
         _ => Ok(()),
     }
@@ -105,7 +105,7 @@ pub fn measure(service: &str, token: Option<&str>, data: &Data, signed: &Signed,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn members(value: Value) -> Data {
         Data::from(value.as_object().unwrap().clone())

@@ -4,10 +4,10 @@ use super::job::{Job, UnderWay};
 use super::send::vary;
 use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
+use crate::json::Value;
 use crate::link::Members;
 use crate::link::cloud::classify::{self, Kind, as_text};
 use crate::link::cloud::line;
-use serde_json::Value;
 use std::time::Instant;
 
 /// The refusal of the 101st request in 11 seconds.
