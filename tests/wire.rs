@@ -119,6 +119,14 @@ fn decimal(text: &str) -> String {
     if kept.is_empty() { "0".into() } else { format!("{sign}{kept}e{power}") }
 }
 
+/// `None` is the wordless answer.
+fn text_of(frame: Frame<'_>) -> Option<String> {
+    match frame {
+        Frame::Text(text) => Some(text.into_owned()),
+        Frame::Empty => None,
+    }
+}
+
 proptest! {
     #[test]
     fn the_normal_form_keeps_the_value_and_is_a_fixed_point(value in json()) {
@@ -140,9 +148,9 @@ proptest! {
         let mut decoder = Decoder::default();
         let mut frames = Vec::new();
         for pair in places.windows(2) {
-            decoder.feed(&wire[pair[0]..pair[1]], |frame| frames.push(frame)).unwrap();
+            decoder.feed(&wire[pair[0]..pair[1]], |frame| frames.push(text_of(frame))).unwrap();
         }
-        prop_assert_eq!(frames, texts.into_iter().map(Frame::Text).collect::<Vec<_>>());
+        prop_assert_eq!(frames, texts.into_iter().map(Some).collect::<Vec<_>>());
     }
 }
 
@@ -152,14 +160,14 @@ fn only_a_line_feed_with_a_carriage_return_at_once_is_the_empty_answer() {
         let mut decoder = Decoder::default();
         let mut frames = Vec::new();
         for piece in pieces {
-            decoder.feed(piece, |frame| frames.push(frame)).unwrap();
+            decoder.feed(piece, |frame| frames.push(text_of(frame))).unwrap();
         }
         frames
     };
-    let a = || Frame::Text("a".into());
-    assert_eq!(frames(&[b"\n\r"]), [Frame::Empty]);
-    assert_eq!(frames(&[b"\n", b"\r"]), [Frame::Empty]);
-    assert_eq!(frames(&[b"\na\r\n\r\na\r"]), [a(), Frame::Empty, a()]);
+    let a = || Some("a".to_owned());
+    assert_eq!(frames(&[b"\n\r"]), [None]);
+    assert_eq!(frames(&[b"\n", b"\r"]), [None]);
+    assert_eq!(frames(&[b"\na\r\n\r\na\r"]), [a(), None, a()]);
     assert_eq!(frames(&[b"a\r\na\r\n"]), [a(), a()], "a server that ends lines with CR LF sends no empty frames");
     assert_eq!(frames(&[b"a\n\na\n"]), [a(), a()]);
 }

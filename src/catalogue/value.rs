@@ -1,6 +1,6 @@
 //! How the platforms' values compare: a number may be written as text and the other way round.
 
-use crate::json::{Members, Value};
+use crate::json::Value;
 use std::borrow::Cow;
 
 /// The text of a text or a number.
@@ -10,14 +10,6 @@ pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
         Value::Number(number) => Some(Cow::Borrowed(number.as_str())),
         _ => None,
     }
-}
-
-/// A member. In messages as small as nearly all are, comparing names is quicker than hashing one.
-pub(super) fn member<'a>(members: &'a Members, name: &str) -> Option<&'a Value> {
-    if members.len() > 24 {
-        return members.get(name);
-    }
-    members.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 /// Not there, as the platforms read it.

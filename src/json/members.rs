@@ -1,10 +1,14 @@
 //! The members of an object, in their order.
 
 use super::{Text, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Up to so many names are compared one by one, which is quicker than hashing them.
 const FEW: usize = 32;
+
+/// As many as most messages have.
+const USUAL: usize = 16;
 
 /// The members of an object. No name stands in it twice; whoever gives it again changes the value in its place.
 #[derive(Debug, Clone, Default)]
@@ -14,11 +18,6 @@ impl Members {
     /// None.
     pub const fn new() -> Members {
         Members(Vec::new())
-    }
-
-    /// None, with room for so many.
-    pub fn with_capacity(count: usize) -> Members {
-        Members(Vec::with_capacity(count))
     }
 
     /// How many.
@@ -40,17 +39,9 @@ impl Members {
         self.0.iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
     }
 
-    /// The same, looked for first at the place where the one before it stood: documents come in a table's order.
-    pub fn get_near(&self, name: &str, place: &mut usize) -> Option<&Value> {
-        if let Some((known, value)) = self.0.get(*place)
-            && known.as_str() == name
-        {
-            *place += 1;
-            return Some(value);
-        }
-        let found = self.place(name)?;
-        *place = found + 1;
-        Some(&self.0[found].1)
+    /// For looking many names up, most of them in their order.
+    pub fn finder(&self) -> Finder<'_> {
+        Finder { members: &self.0, seen: self.keys().fold(0, |seen, name| seen | bit(name)), place: 0 }
     }
 
     /// The value of a name, to be changed.
@@ -58,9 +49,9 @@ impl Members {
         self.0.iter_mut().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
     }
 
-    /// The text of a name, if it has one.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.get(name).and_then(Value::as_str)
+    /// The text of a name, whether it was written as a text or not; none when the name is not there or null.
+    pub fn plain(&self, name: &str) -> Cow<'_, str> {
+        self.get(name).map_or(Cow::Borrowed(""), Value::plain)
     }
 
     /// Whether the name is there.
@@ -122,33 +113,103 @@ impl std::ops::Index<&str> for Members {
     }
 }
 
-impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {
-    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, more: I) {
-        let mut places: Option<HashMap<Text, usize>> = None;
-        for (name, value) in more {
-            if self.len() < FEW {
-                self.insert(name, value);
-                continue;
-            }
-            let places = places.get_or_insert_with(|| {
-                self.0.iter().enumerate().map(|(place, (name, _))| (name.clone(), place)).collect()
-            });
-            match places.get(name.as_ref()) {
-                Some(place) => self.0[*place].1 = value.into(),
-                None => {
-                    let name: Text = name.into();
-                    places.insert(name.clone(), self.0.len());
-                    self.0.push((name, value.into()));
+/// Looks names up: documents come in the order of their table, and lack much of it.
+#[derive(Debug)]
+pub struct Finder<'a> {
+    members: &'a [(Text, Value)],
+    /// A bit for each name.
+    seen: u64,
+    /// Where the next one stands, if it comes in order.
+    place: usize,
+}
+
+impl<'a> Finder<'a> {
+    /// The value of a name.
+    pub fn get(&mut self, name: &str) -> Option<&'a Value> {
+        if self.seen & bit(name) == 0 {
+            return None;
+        }
+        let (before, after) = self.members.split_at(self.place.min(self.members.len()));
+        let found = after.iter().position(|(known, _)| known.as_str() == name).map(|at| at + before.len());
+        let place = found.or_else(|| before.iter().position(|(known, _)| known.as_str() == name))?;
+        self.place = place + 1;
+        Some(&self.members[place].1)
+    }
+}
+
+/// Members as they come, of which a name may come twice.
+#[derive(Default)]
+pub(super) struct Builder {
+    members: Members,
+    /// A bit for each name so far: one whose bit is free cannot have come before.
+    seen: u64,
+    /// Where each name stands, once there are many.
+    places: HashMap<Text, usize>,
+}
+
+impl Builder {
+    fn new(members: Members) -> Builder {
+        let seen = members.finder().seen;
+        Builder { members, seen, places: HashMap::new() }
+    }
+
+    /// The next one.
+    pub(super) fn push(&mut self, name: Text, value: Value) {
+        let all = &mut self.members.0;
+        if all.is_empty() {
+            // Room is made at once: growing costs more than reading.
+            all.reserve(USUAL);
+        }
+        let bit = bit(&name);
+        let known = if self.seen & bit == 0 { None } else { self.place(&name) };
+        self.seen |= bit;
+        let all = &mut self.members.0;
+        match known {
+            Some(place) => all[place].1 = value,
+            None => {
+                if all.len() >= FEW {
+                    self.places.insert(name.clone(), all.len());
                 }
+                all.push((name, value));
             }
         }
+    }
+
+    fn place(&mut self, name: &str) -> Option<usize> {
+        let all = &self.members.0;
+        if all.len() > FEW && self.places.len() < all.len() {
+            self.places = all.iter().enumerate().map(|(place, (name, _))| (name.clone(), place)).collect();
+        }
+        if all.len() > FEW { self.places.get(name).copied() } else { self.members.place(name) }
+    }
+}
+
+impl From<Builder> for Members {
+    fn from(builder: Builder) -> Members {
+        builder.members
+    }
+}
+
+/// One of 64, by length, beginning, middle and end.
+fn bit(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let [Some(first), Some(last)] = [bytes.first(), bytes.last()] else { return 1 };
+    let middle = bytes[bytes.len() / 2];
+    let mixed = u32::from(*first) ^ (u32::from(middle) << 1) ^ (u32::from(*last) << 2);
+    1 << (mixed.wrapping_add(bytes.len() as u32 * 5) & 63)
+}
+
+impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {
+    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, more: I) {
+        let mut members = Builder::new(std::mem::take(self));
+        more.into_iter().for_each(|(name, value)| members.push(name.into(), value.into()));
+        *self = members.into();
     }
 }
 
 impl<N: AsRef<str> + Into<Text>, V: Into<Value>> FromIterator<(N, V)> for Members {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(all: I) -> Members {
-        let all = all.into_iter();
-        let mut members = Members::with_capacity(all.size_hint().0);
+        let mut members = Members::new();
         members.extend(all);
         members
     }
@@ -211,10 +272,10 @@ mod tests {
     #[test]
     fn looked_for_in_order_or_not() {
         let members: Members = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
-        let mut place = 0;
+        let mut finder = members.finder();
         for (name, found) in [("a", 1), ("c", 3), ("a", 1), ("b", 2), ("c", 3)] {
-            assert_eq!(members.get_near(name, &mut place), Some(&Value::from(found)), "{name}");
+            assert_eq!(finder.get(name), Some(&Value::from(found)), "{name}");
         }
-        assert_eq!(members.get_near("d", &mut place), None);
+        assert_eq!(finder.get("d"), None);
     }
 }

@@ -5,9 +5,11 @@ mod members;
 mod read;
 mod write;
 
-pub use self::members::Members;
+pub use self::members::{Finder, Members};
 pub use self::read::{members_of, parse, parse_members, parse_slice};
 pub use self::write::string;
+
+use std::borrow::Cow;
 
 /// A short text; up to 24 bytes it needs no memory of its own.
 pub type Text = compact_str::CompactString;
@@ -115,6 +117,15 @@ impl Value {
     /// Whether it is an object.
     pub fn is_object(&self) -> bool {
         matches!(self, Value::Object(_))
+    }
+
+    /// The text, whether it was written as a text or not; of null none.
+    pub fn plain(&self) -> Cow<'_, str> {
+        match self {
+            Value::Null => Cow::Borrowed(""),
+            Value::String(text) | Value::Number(text) => Cow::Borrowed(text),
+            other => Cow::Owned(other.to_string()),
+        }
     }
 
     /// A member of an object.

@@ -1,13 +1,11 @@
 //! Reading. Every value is first only measured, then taken apart where it lies; numbers are not interpreted.
 
+use super::members::Builder;
 use super::{Members, Text, Value};
 use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Error, Result};
 use std::fmt;
-
-/// As many members as most messages have.
-const USUAL: usize = 16;
 
 /// Objects and lists inside each other; no platform has more than four.
 const DEEPEST: u32 = 128;
@@ -51,7 +49,7 @@ fn value(raw: &str, depth: u32) -> Result<Value> {
 
 fn text(raw: &str) -> Result<Text> {
     let inside = &raw[1..raw.len() - 1];
-    if inside.bytes().any(|byte| byte == b'\\') {
+    if inside.as_bytes().contains(&b'\\') {
         return serde_json::from_str::<String>(raw).map(Text::from);
     }
     Ok(Text::from(inside))
@@ -85,19 +83,13 @@ impl<'de> Visitor<'de> for Object {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
-        let each = std::iter::from_fn(|| next(&mut map, self.0).transpose());
-        // Room is made at once: growing costs more than reading.
-        let mut members = Members::with_capacity(USUAL);
-        let mut failure = None;
-        members.extend(each.map_while(|member| member.map_err(|error| failure = Some(error)).ok()));
-        failure.map_or(Ok(members), Err)
+        let mut members = Builder::default();
+        while let Some(name) = map.next_key_seed(Name)? {
+            let raw: &RawValue = map.next_value()?;
+            members.push(name, value(raw.get(), self.0).map_err(A::Error::custom)?);
+        }
+        Ok(members.into())
     }
-}
-
-fn next<'de, A: MapAccess<'de>>(map: &mut A, depth: u32) -> std::result::Result<Option<(Text, Value)>, A::Error> {
-    let Some(name) = map.next_key_seed(Name)? else { return Ok(None) };
-    let raw: &RawValue = map.next_value()?;
-    Ok(Some((name, value(raw.get(), depth).map_err(A::Error::custom)?)))
 }
 
 struct List(u32);

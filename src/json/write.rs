@@ -4,6 +4,13 @@ use super::{Members, Value};
 use std::fmt;
 
 impl Members {
+    /// The object as text.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(256);
+        self.write(&mut text);
+        text
+    }
+
     /// Appends the object.
     pub fn write(&self, out: &mut String) {
         out.push('{');
@@ -42,11 +49,23 @@ impl Value {
     }
 }
 
+/// Bytes that do not stand for themselves in a text.
+static ODD: [bool; 256] = {
+    let mut odd = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        odd[byte] = true;
+        byte += 1;
+    }
+    odd[b'"' as usize] = true;
+    odd[b'\\' as usize] = true;
+    odd
+};
+
 /// Appends a text in quotes.
 pub fn string(out: &mut String, text: &str) {
-    // Nearly every text goes out as it is, and one look without branches tells.
-    let is_odd = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    if text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+    // Nearly every text goes out as it is.
+    if text.bytes().any(|byte| ODD[usize::from(byte)]) {
         // A text always has a JSON form.
         out.push_str(&serde_json::to_string(text).unwrap_or_default());
         return;
@@ -58,9 +77,7 @@ pub fn string(out: &mut String, text: &str) {
 
 impl fmt::Display for Members {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(256);
-        self.write(&mut text);
-        out.write_str(&text)
+        out.write_str(&self.text())
     }
 }
 

@@ -19,6 +19,7 @@ pub use crate::json::Members;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;
+use crate::json::Text;
 use std::time::Instant;
 
 /// A record on its way to a platform.
@@ -27,7 +28,7 @@ pub struct Request {
     /// What the catalogue knows of it; `None` when it knows nothing.
     pub interface: Option<&'static Interface>,
     /// The name it has on this platform's wire.
-    pub service: String,
+    pub service: Text,
     /// Its members, as they go into `data`.
     pub data: Data,
     /// When the caller stops waiting.

@@ -92,7 +92,7 @@ impl Sdk {
     }
 
     pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>) -> Outcome {
-        let keeps = is_keepable(way.interface, members) && self.config.word("outbox.when_offline") == "queue";
+        let keeps = self.limits.keeps && is_keepable(way.interface, members);
         let live = match begun {
             Begun::Behind if keeps => return self.behind(way, members),
             Begun::Behind => {

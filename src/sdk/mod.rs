@@ -56,6 +56,8 @@ pub struct Sdk {
 struct CallLimits {
     /// Longest text taken.
     text: usize,
+    /// A record that cannot be sent now is kept.
+    keeps: bool,
     cloud: Duration,
     bolink: Duration,
 }
@@ -93,6 +95,7 @@ impl Sdk {
         }
         let limits = CallLimits {
             text: usize::try_from(config.number("limits.text_bytes")).unwrap_or(usize::MAX),
+            keeps: config.word("outbox.when_offline") == "queue",
             cloud: config.millis("cloud.request_timeout_ms"),
             bolink: config.millis("bolink.request_timeout_ms"),
         };
@@ -206,6 +209,9 @@ impl Sdk {
     fn send(&self, ways: &[Way<'_>], members: &Arc<Members>) -> Result<Outcome> {
         for way in ways {
             self.check(way.interface, members, Side::Request)?;
+        }
+        if let [way] = ways {
+            return Ok(self.finish(way, members, self.begin(way, members)));
         }
         let begun: Vec<_> = ways.iter().map(|way| self.begin(way, members)).collect();
         let outcomes =

@@ -50,22 +50,14 @@ fn is_unsaid_charge(interface: Option<&Interface>, reply: &Members) -> bool {
 /// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge.
 pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
     with_state(interface, &mut reply);
-    let text = |name: &str| match reply.get(name) {
-        Some(Value::String(text)) => text.to_string(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    };
-    // Older cloud services tell missing fields in `error`.
-    let why =
-        [text("errmsg"), text("error"), text("message")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
         // The record was taken the first time; only our knowledge of it was lost.
         reply.insert("state", Value::from(1));
         return Outcome { reply: Some(reply), error: None };
     }
-    let state = text("state");
+    let state = reply.plain("state");
     let is = |number: u8| reply.get("state").is_some_and(|state| same_value(state, &Value::from(number)));
-    let error = match state.as_str() {
+    let error = match &*state {
         _ if is_unsaid_charge(interface, &reply) => {
             let what = if state.is_empty() { "without state" } else { "a state that is no number" };
             let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
@@ -78,7 +70,10 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
             format!("{service}: {} has taken it, the result comes as a downlink", platform.name()),
         )),
         state => {
-            let why = if why.is_empty() { "no reason given (of an update or delete: nothing matched)" } else { &why };
+            // Older cloud services tell missing fields in `error`.
+            let mut words = ["errmsg", "error", "message"].into_iter().map(|name| reply.plain(name));
+            let why = words.find(|text| !text.is_empty());
+            let why = why.as_deref().unwrap_or("no reason given (of an update or delete: nothing matched)");
             Some(Error::new(Code::Refused, format!("{service}: {} answered state {state}: {why}", platform.name())))
         }
     };
@@ -88,11 +83,6 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
 /// The outcomes of one record on several platforms as one: the platform that takes the money speaks, a failure of the
 /// other is told, and `links` holds each one's own.
 pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
-    if outcomes.len() == 1
-        && let Some((_, outcome)) = outcomes.pop()
-    {
-        return outcome;
-    }
     let each: Members = outcomes
         .iter()
         .map(|(platform, outcome)| {

@@ -47,13 +47,15 @@ pub fn missing(platform: Platform, what: &str) -> Error {
 impl Sdk {
     /// The id of the call that `etc_pay` is, when the open API carries it: `etc.by`, else whether there is a cloud link.
     pub(super) fn etc_by_union(&self, service: &str, target: Option<&str>) -> Option<&'static str> {
-        let has = |platform| self.links.iter().any(|link| link.platform() == platform);
-        let is_chosen = match self.config.word("etc.by") {
-            "union" => true,
-            "sdk" => false,
-            _ => has(Platform::Union) && !has(Platform::Cloud),
+        let is_chosen = || {
+            let has = |platform| self.links.iter().any(|link| link.platform() == platform);
+            match self.config.word("etc.by") {
+                "union" => true,
+                "sdk" => false,
+                _ => has(Platform::Union) && !has(Platform::Cloud),
+            }
         };
-        (service == "etc_pay" && target.is_none() && is_chosen).then_some(ETC_BY_UNION)
+        (service == "etc_pay" && target.is_none() && is_chosen()).then_some(ETC_BY_UNION)
     }
 
     /// Takes a call in the document's own envelope too, and fills in what the configuration knows.

@@ -53,13 +53,28 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
     Ok(())
 }
 
+/// Bytes of a text that may need an escape; C2 and E2 begin characters that do.
+static ODD: [bool; 256] = {
+    let mut odd = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        odd[byte] = true;
+        byte += 1;
+    }
+    odd[b'"' as usize] = true;
+    odd[b'\\' as usize] = true;
+    odd[0x7f] = true;
+    odd[0xc2] = true;
+    odd[0xe2] = true;
+    odd
+};
+
 /// Appends a JSON string as the server writes it: raw, but for quote, backslash, control characters and the two
 /// line separators.
 pub fn string(out: &mut String, text: &str) {
     out.push('"');
-    // Nearly every text goes out as it is, and one look without branches tells. C2 and E2 begin what may need an escape.
-    let is_odd = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2);
-    if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+    // Nearly every text goes out as it is.
+    if !text.bytes().any(|byte| ODD[usize::from(byte)]) {
         out.push_str(text);
         out.push('"');
         return;
@@ -88,6 +103,16 @@ pub fn string(out: &mut String, text: &str) {
     }
     out.push_str(&text[plain..]);
     out.push('"');
+}
+
+/// The length that a text has as a JSON string.
+pub fn length(text: &str) -> usize {
+    if !text.bytes().any(|byte| ODD[usize::from(byte)]) {
+        return text.len() + 2;
+    }
+    let mut out = String::new();
+    string(&mut out, text);
+    out.len()
 }
 
 /// Numbers keep their digits: exact decimals, never doubles.

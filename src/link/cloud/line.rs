@@ -3,7 +3,8 @@
 use crate::error::{Code, Error, Result};
 use crate::json::Value;
 use crate::link::Data;
-use crate::wire::{normal, sign};
+use crate::wire::normal;
+use crate::wire::sign::Sign;
 
 /// The resend guard of the server applies to names that contain one of these.
 const GUARDED: [&str; 3] = ["in_park", "out_park", "upload_order"];
@@ -17,7 +18,7 @@ pub struct Signed {
     /// The normal form: the text that is sent and signed.
     pub text: String,
     /// Its signature.
-    pub sign: String,
+    pub sign: Sign,
 }
 
 /// Brings data into its signed form.
@@ -27,7 +28,7 @@ pub fn signed(data: &Data, key: &str) -> Result<Signed> {
     normal::object(&mut text, data.iter()).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
     })?;
-    let sign = sign::keyed(&text, key);
+    let sign = Sign::keyed(&text, key);
     Ok(Signed { text, sign })
 }
 
@@ -64,7 +65,7 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
     line.push_str("{\"service_name\":");
     normal::string(&mut line, service);
     line.push_str(",\"sign\":\"");
-    line.push_str(&signed.sign);
+    signed.sign.write(&mut line);
     if let Some(token) = token {
         line.push_str("\",\"token\":");
         normal::string(&mut line, token);
@@ -79,10 +80,8 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
 
 /// Refuses what the server would throw away without a word.
 pub fn measure(service: &str, token: Option<&str>, data: &Data, signed: &Signed, limit: usize) -> Result<()> {
-    let mut wrapper = String::with_capacity(64);
-    normal::string(&mut wrapper, service);
     let length = "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
-        + wrapper.len()
+        + normal::length(service)
         + 32
         + token.map_or(TOKEN_LENGTH, str::len)
         + signed.text.len();

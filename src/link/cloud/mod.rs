@@ -286,7 +286,7 @@ impl Inner {
         reason
     }
 
-    fn take(&self, frame: Frame) {
+    fn take(&self, frame: Frame<'_>) {
         let log = &self.facts.log;
         let text = match frame {
             Frame::Empty => {

@@ -88,11 +88,7 @@ impl Ledger {
 }
 
 fn text(data: &Members, name: &str) -> String {
-    match data.get(name) {
-        Some(Value::String(text)) => text.to_string(),
-        Some(value) => value.to_string(),
-        None => String::new(),
-    }
+    data.plain(name).into_owned()
 }
 
 #[cfg(test)]

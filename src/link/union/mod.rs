@@ -84,14 +84,15 @@ impl UnionLink {
     /// Pages that a browser is sent to: their address is the answer, nothing is called.
     fn page(&self, interface: &Interface, url: &str, mut data: Members) -> Members {
         if interface.id == "union.gettoken" {
-            let time = data.get("timestamp").map_or_else(|| milliseconds().to_string(), as_text);
+            let time =
+                data.get("timestamp").map_or_else(|| milliseconds().to_string(), |time| time.plain().into_owned());
             data.insert("union_id", self.union_id.clone());
             data.insert("is_private_cloud", Value::from(1));
             data.insert("sign", Value::from(sign::stamped(&self.key, &time)));
             data.insert("timestamp", Value::from(time));
         }
-        let texts: Vec<(String, String)> = data.iter().map(|(name, value)| (name.to_owned(), as_text(value))).collect();
-        let pairs: Vec<(&str, &str)> = texts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let texts: Vec<_> = data.iter().map(|(name, value)| (name, value.plain())).collect();
+        let pairs: Vec<(&str, &str)> = texts.iter().map(|(name, value)| (*name, &**value)).collect();
         members! {"state": 1, "errmsg": "", "url": format!("{url}?{}", form::text(&pairs))}
     }
 }
@@ -100,10 +101,6 @@ const JSON: &str = "application/json; charset=utf-8";
 
 fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(0))
-}
-
-fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
