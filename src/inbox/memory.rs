@@ -40,7 +40,7 @@ impl Inbox {
             repeat_key: key.key,
             content: key.content,
             platform: event.platform.name(),
-            service: event.service.clone(),
+            service: event.service.to_string(),
             message: event.message.to_string(),
         };
         if event.id.is_multiple_of(FORGET_EVERY) {

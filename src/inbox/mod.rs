@@ -18,7 +18,7 @@ use self::reply::refusal;
 use self::dispatch::{Control, Dispatcher};
 use crate::catalogue::{Interface, Platform};
 use crate::error::{Code, Error, Result};
-use crate::json::Value;
+use crate::json::{Text, Value};
 use crate::link::dial::Cancel;
 use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
@@ -48,7 +48,7 @@ pub struct Limits {
 pub struct Open {
     platform: Platform,
     interface: Option<&'static Interface>,
-    service: String,
+    service: Text,
     data: Arc<Members>,
     since: Instant,
     is_stored: bool,

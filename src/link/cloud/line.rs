@@ -33,17 +33,16 @@ pub fn signed(data: &Data, key: &str) -> Result<Signed> {
 }
 
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
-fn refuse_magic_names<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
-    for (name, value) in members {
+fn refuse_magic_names<'a>(mut members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
+    members.try_for_each(|(name, value)| {
         if name == "@type" || name == "$ref" {
             return Err(Error::new(
                 Code::Invalid,
                 format!("a member may not be called {name}: the cloud's parser takes it for itself"),
             ));
         }
-        refuse_in(value)?;
-    }
-    Ok(())
+        refuse_in(value)
+    })
 }
 
 fn refuse_in(value: &Value) -> Result<()> {
