@@ -1,7 +1,7 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
 use crate::error::{Code, Error, Result};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use std::time::Duration;
 const APPLICATION: i32 = 0x504b_4c4b;
 
 /// The version of the schema.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// Tables that are salvaged from a damaged store, and their columns.
-const SALVAGED: [(&str, &str); 3] = [
-    ("record", "id,ticket,platform,interface,service,order_key,class,data,created,attempts,last_error"),
+const SALVAGED: [(&str, &str); 4] = [
+    ("record", "id,ticket,platform,interface,service,order_key,class,data,created,attempts,last_error,stored"),
     ("dead", "id,ticket,platform,interface,service,order_key,class,data,created,attempts,died,code,message,reply"),
     ("event", "id,repeat_key,content,platform,service,message,received,seen,answer,answered,delivered"),
+    ("replaced", "id,at,why,old_file,rows,told"),
 ];
 
 /// The file of an open store, and the lock on it.
@@ -199,12 +200,8 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
         return Err(Error::new(Code::StoreNewer, message));
     }
     tune(connection).map_err(of)?;
-    if tables == 0 {
-        let script = format!(
-            "BEGIN IMMEDIATE; PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};\n{}\nCOMMIT;",
-            include_str!("schema.sql")
-        );
-        connection.execute_batch(&script).map_err(of)?;
+    if tables == 0 || version < VERSION {
+        make(connection, (tables > 0).then_some(version)).map_err(of)?;
     }
     // A torn page shows when it is read: touch every tree at both ends.
     for (table, _) in SALVAGED {
@@ -217,6 +214,23 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
         .query_row("SELECT sum(records), (SELECT value FROM meta WHERE name='seconds') FROM count", [], |_| Ok(()))
         .map_err(of)?;
     Ok(())
+}
+
+/// Makes the tables, or brings those of an older version up to this one, in one transaction.
+fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    if older == Some(1) {
+        let seconds: i64 = connection
+            .query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0))
+            .optional()?
+            .unwrap_or(0);
+        // Nobody knows when they were stored: their age counts from now. A default costs no rewriting of the backlog.
+        let sql = format!("ALTER TABLE record ADD COLUMN stored INTEGER NOT NULL DEFAULT {seconds}");
+        transaction.execute_batch(&sql)?;
+    }
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    transaction.execute_batch(&format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"))?;
+    transaction.commit()
 }
 
 /// Every commit is on disk when it returns; the memory stays small whatever the backlog.
@@ -250,14 +264,19 @@ fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let number = |sql: &str| old.as_ref()?.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
+    let seconds = number("SELECT value FROM meta NOT INDEXED WHERE name='seconds'")
+        .or_else(|| number("SELECT max(seen) FROM event NOT INDEXED"));
     if let Some(old) = &old {
         for (table, columns) in SALVAGED {
-            saved += copy(old, connection, table, columns)?;
+            saved += copy(old, connection, table, columns, seconds.unwrap_or(0))?;
         }
     }
     // No number is given twice: the software has the old ones.
     let last = number("SELECT seq FROM sqlite_sequence WHERE name='record'").unwrap_or_else(super::now_ms);
-    let seconds = number("SELECT value FROM meta WHERE name='seconds'").unwrap_or(0);
+    // Nothing that was taken over is younger than now.
+    let latest = "SELECT max(ifnull((SELECT max(stored) FROM record), 0), ifnull((SELECT max(seen) FROM event), 0))";
+    let latest: i64 = connection.query_row(latest, [], |row| row.get(0))?;
+    let seconds = seconds.unwrap_or(0).max(latest);
     connection.execute_batch(&format!(
         "DELETE FROM count;
          INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;
@@ -273,12 +292,15 @@ fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
 const BLIND: u32 = 20_000;
 
 /// Copies the rows of a table from both ends, and what can be found between the damaged places.
-fn copy(old: &Connection, new: &Connection, table: &str, columns: &str) -> rusqlite::Result<u64> {
+fn copy(old: &Connection, new: &Connection, table: &str, columns: &str, seconds: i64) -> rusqlite::Result<u64> {
+    let has_all = old.prepare(&format!("SELECT {columns} FROM {table}")).is_ok();
+    // A store of version 1 does not know when its records were stored.
+    let read = if has_all { columns.to_owned() } else { columns.replace(",stored", &format!(",{seconds}")) };
     let count = columns.split(',').count();
     let marks = vec!["?"; count].join(",");
     let mut insert = new.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"))?;
-    let backward = format!("SELECT {columns} FROM {table} ORDER BY id DESC");
-    let forward = format!("SELECT {columns} FROM {table} WHERE id > ?1 ORDER BY id");
+    let backward = format!("SELECT {read} FROM {table} ORDER BY id DESC");
+    let forward = format!("SELECT {read} FROM {table} WHERE id > ?1 ORDER BY id");
     let mut saved = 0;
     let (mut lowest, mut after, mut blind) = (i64::MAX, i64::MIN, 0);
     let mut take = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(i64, bool)>> {

@@ -145,9 +145,10 @@ fn size_of(data: &str) -> i64 {
     i64::try_from(data.len()).unwrap_or(i64::MAX)
 }
 
-fn insert(connection: &Connection, parts: &[NewRecord]) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+fn insert(connection: &Connection, parts: &[NewRecord], seconds: i64) -> rusqlite::Result<i64> {
+    let sql =
+        "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let mut ticket = 0;
     for part in parts {
         let values = params![
@@ -159,7 +160,8 @@ fn insert(connection: &Connection, parts: &[NewRecord]) -> rusqlite::Result<i64>
             part.class,
             part.data,
             now_ms(),
-            part.attempts
+            part.attempts,
+            seconds
         ];
         connection.prepare_cached(sql)?.execute(values)?;
         if ticket == 0 {
@@ -176,11 +178,11 @@ impl Store {
     /// Stores a record for each of its platforms and waits until it is on disk. Returns its ticket.
     pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
         let sizes: Vec<_> = parts.iter().map(|part| (part.platform, size_of(&part.data))).collect();
-        let counts = self.counts.clone();
+        let (counts, seconds) = (self.counts.clone(), self.seconds());
         let tell = move |_: &i64| {
             sizes.into_iter().for_each(|(platform, bytes)| counts.add(platform, Count { records: 1, bytes }));
         };
-        self.write_tell_and_wait(move |connection| insert(connection, &parts), tell).map(i64::unsigned_abs)
+        self.write_tell_and_wait(move |connection| insert(connection, &parts, seconds), tell).map(i64::unsigned_abs)
     }
 
     /// Records waiting for a link.
@@ -243,15 +245,15 @@ impl Store {
 
     /// Puts dead letters back in line, all or those of a ticket. Tells how many.
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
-        let ticket = ticket.map(u64::cast_signed);
+        let (ticket, seconds) = (ticket.map(u64::cast_signed), self.seconds());
         let work = move |connection: &Connection| {
             let sql =
                 "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
             let rows = three(connection, sql, ticket)?;
             for (id, platform, bytes) in &rows {
-                let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts)
-                     SELECT ticket, platform, interface, service, order_key, class, data, created, attempts FROM dead WHERE id = ?1";
-                connection.prepare_cached(sql)?.execute([id])?;
+                let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
+                     SELECT ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
+                connection.prepare_cached(sql)?.execute(params![id, seconds])?;
                 connection.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
                 add_count(connection, platform, Count { records: 1, bytes: *bytes })?;
             }

@@ -22,3 +22,4 @@ mod support;
 #[cfg(target_os = "linux")]
 mod torture;
 mod troubles;
+mod versions;
