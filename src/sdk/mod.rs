@@ -219,7 +219,7 @@ impl Sdk {
                 Platform::Bolink => self.limits.bolink,
                 Platform::Union => self.config.millis("union.request_timeout_ms"),
                 Platform::Etcp => self.config.millis("etcp.request_timeout_ms"),
-                Platform::Cloud | Platform::Screen => self.limits.cloud,
+                Platform::Cloud | Platform::Screen | Platform::Library => self.limits.cloud,
             }
     }
 
@@ -276,7 +276,12 @@ impl Sdk {
             self.links.iter().map(|link| (link.platform().name().to_owned(), Value::Object(link.status()))).collect();
         let (waiting, unanswered) = self.inbox.depth();
         let outbox = self.outbox.as_ref().map(Outbox::status);
+        let store = self.outbox.as_ref().map(|outbox| {
+            let store = outbox.store();
+            json!({"path": store.path().to_string_lossy(), "replaced": store.replaced().map(|replaced| replaced.json())})
+        });
         let status = json!({
+            "store": store,
             "outbox": outbox,
             "version": env!("CARGO_PKG_VERSION"),
             "park_id": self.config.text("park_id"),
