@@ -7,6 +7,7 @@ mod memory;
 mod push;
 mod recall;
 mod reply;
+mod reports;
 
 pub use self::dispatch::{DeliveryHandler, DownlinkHandler, LogHandler};
 pub use self::event::{Event, EventKind};
@@ -20,7 +21,6 @@ use self::reply::refusal;
 use self::dispatch::{Control, Dispatcher};
 use crate::catalogue::{Interface, Platform};
 use crate::error::{Code, Error, Result};
-use crate::link::dial::Cancel;
 use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
 use crate::store::{Store, now_ms};
@@ -92,9 +92,6 @@ struct State {
 
 /// Log lines that wait for a slow handler; the oldest are dropped.
 const LINES: usize = 10_000;
-
-/// Delivery reports that wait for a slow handler; the outbox then waits too.
-const REPORTS: usize = 10_000;
 
 /// Plates whose balance is remembered.
 const BALANCES: usize = 10_000;
@@ -173,43 +170,6 @@ impl Inbox {
         drop(state);
         self.changed.notify_all();
         Ok(())
-    }
-
-    /// The handler for what became of submitted records.
-    pub fn set_delivery_handler(&self, handler: Option<DeliveryHandler>) -> Result<()> {
-        let mut state = self.lock();
-        if state.is_closed {
-            return Err(closed());
-        }
-        state.has_delivery_handler = handler.is_some();
-        state.controls.push_back(Control::Deliveries(handler));
-        drop(state);
-        self.changed.notify_all();
-        Ok(())
-    }
-
-    /// Whether anybody hears what becomes of records.
-    pub(crate) fn wants_reports(&self) -> bool {
-        self.lock().has_delivery_handler
-    }
-
-    /// Tells the software what became of a record; waits while it is slow to hear.
-    pub(crate) fn report(&self, report: String, stop: &Cancel) {
-        loop {
-            let mut state = self.lock();
-            if !state.has_delivery_handler || state.is_closed {
-                return;
-            }
-            if state.reports.len() < REPORTS {
-                state.reports.push_back(report);
-                drop(state);
-                return self.changed.notify_all();
-            }
-            drop(state);
-            if !stop.sleep(Duration::from_millis(20)) {
-                return;
-            }
-        }
     }
 
     /// The handler for log lines.

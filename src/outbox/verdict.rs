@@ -3,6 +3,7 @@
 use crate::catalogue::Platform;
 use crate::error::{Code, Error};
 use crate::sdk::Outcome;
+use crate::store::Dropped;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -77,6 +78,21 @@ pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service:
         "code": code,
         "message": message,
         "reply": outcome.reply.clone().map_or(Value::Null, Value::Object),
+    });
+    report.to_string()
+}
+
+/// What it is told of a log record that was dropped.
+pub fn report_dropped(dropped: &Dropped, why: &Error) -> String {
+    let report = serde_json::json!({
+        "ticket": dropped.ticket,
+        "platform": dropped.platform,
+        "interface": dropped.interface,
+        "service_name": dropped.service,
+        "outcome": "dropped",
+        "code": why.code.name(),
+        "message": why.message,
+        "reply": null,
     });
     report.to_string()
 }

@@ -328,7 +328,8 @@ impl Sdk {
     }
 
     /// Ends everything: wakes every sleeper, joins every thread, drops every handler. Answers that are on their way get
-    /// up to `timeout` to arrive. Tells how many downlinks stay unanswered or answers unsent. From inside a callback it
+    /// up to `timeout` to arrive. Tells what is left: downlinks that stay unanswered, answers that were not sent, and records
+    /// that wait in the store. From inside a callback it
     /// is refused. A callback that does not return within `timeout` is left behind: its thread ends, and drops the
     /// handlers, when it returns.
     pub fn close(&self, timeout: Duration) -> Result<u64> {
@@ -366,7 +367,11 @@ impl Sdk {
             // Whoever opens the folder next must not find it locked.
             outbox.store().close();
         }
-        Ok(unanswered + unsent)
+        let records = self.outbox.as_ref().map_or(0, |outbox| outbox.store().total().records.max(0).unsigned_abs());
+        self.log.info(format_args!(
+            "closed: {unanswered} downlinks without an answer, {unsent} answers not sent, {records} records wait on disk"
+        ));
+        Ok(unanswered + unsent + records)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store: one SQLite file that holds what must survive a crash, an outage and the switch at the wall: records not yet
 //! delivered, dead letters, downlinks that move money or things. A field engineer can read it with `sqlite3`.
 
+mod dead;
 mod events;
 mod file;
 mod records;
@@ -8,8 +9,9 @@ mod replaced;
 mod salvage;
 mod writer;
 
+pub use self::dead::Dead;
 pub use self::events::{NewEvent, StoredEvent, Taken};
-pub use self::records::{Count, Dead, NewRecord, Record, Settled};
+pub use self::records::{Count, Dropped, NewRecord, Record, Settled};
 pub use self::replaced::{OnReplaced, Replaced};
 
 use self::file::StoreFile;

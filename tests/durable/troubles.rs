@@ -331,7 +331,7 @@ pub fn clock(folder: &Path) -> bool {
         assert!((now() - begun - at_open).abs() < 60, "the clock is moved");
         platform.with(|desk| desk.tokens += 1);
         let lot: Arc<std::sync::OnceLock<Sdk>> = Arc::default();
-        let sdk = lot.get_or_init(|| open(folder, platform.port, json!({})));
+        let sdk = lot.get_or_init(|| open(folder, platform.port, json!({"store": {"max_age_days": 1}})));
         let (inside, weak) = (ids.clone(), lot.clone());
         let handler = move |event: &parklink::sdk::Event| {
             inside.lock().unwrap().push((
@@ -344,9 +344,12 @@ pub fn clock(folder: &Path) -> bool {
         };
         sdk.on_downlink(Some(Box::new(handler))).unwrap();
         for offset in [at_open, later] {
-            fs::write(&file, offset.to_string()).unwrap();
             rounds += 1;
+            platform.down(true);
             sdk.submit(&entry(&format!("A{rounds}")).to_string()).unwrap();
+            // It waits over the jump, which makes it no older.
+            fs::write(&file, offset.to_string()).unwrap();
+            platform.down(false);
             assert_eq!(sdk.flush(Duration::from_secs(10)).unwrap(), 0);
             // The first payment again and again, and a new one.
             let before = platform.answers("prepay_order").len();
@@ -362,6 +365,7 @@ pub fn clock(folder: &Path) -> bool {
         sdk.on_downlink(None).unwrap();
         sdk.close(Duration::from_secs(3)).unwrap();
     }
+    assert_eq!(number(&crate::support::store_of(folder), "SELECT count(*) FROM dead"), 0);
     let ids = ids.lock().unwrap();
     let trades: Vec<&str> = ids.iter().map(|id| id.1.as_str()).collect();
     assert_eq!(trades, ["T0", "T1", "T2", "T3", "T4", "T5", "T6"], "each once, whatever the clock says");
