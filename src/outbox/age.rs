@@ -14,9 +14,6 @@ const EVERY: Duration = Duration::from_secs(600);
 /// First when the software has had time to say that it wants to hear of it.
 const FIRST: Duration = Duration::from_secs(2);
 
-/// While outcomes are being written down, again after this.
-const AGAIN: Duration = Duration::from_millis(100);
-
 /// Looks after all lines until the outbox stops, also while their links are down.
 pub fn watch(lines: &[Arc<Line>], shared: &Shared) {
     let mut pause = FIRST;
@@ -33,8 +30,7 @@ fn sweep(line: &Arc<Line>, shared: &Shared) {
         match line.expire(limit) {
             Some(expired) if expired.is_empty() => return,
             Some(expired) => expired.iter().for_each(|record| tell(line, shared, record)),
-            None if shared.stop.sleep(AGAIN) => {}
-            None => return,
+            None => {}
         }
     }
 }

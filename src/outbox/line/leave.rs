@@ -4,15 +4,16 @@ use super::{FETCH, Line, UNWRITTEN, WINDOW, key_of};
 use crate::outbox::age;
 use crate::store::Record;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Line {
     /// Takes the oldest out that were stored before `limit`, and has written down what becomes of them; not those under way
-    /// and those that pause, whose turn comes. Tells which; `None` when there is no room for more outcomes now.
+    /// and those that pause, whose turn comes. Tells which; `None` when outcomes had to be waited for: ask again.
     pub fn expire(self: &Arc<Self>, limit: i64) -> Option<Vec<Record>> {
         let mut state = self.lock();
         if state.settled.len() + state.writing.len() >= UNWRITTEN {
             self.write_down(&mut state);
+            let _ = self.changed.wait_timeout(state, Duration::from_millis(100));
             return None;
         }
         // What is not fetched yet is younger than all that is.
