@@ -86,7 +86,8 @@ pub(super) const OPTIONS: &[Spec] = &[
         "events.queue",
         Number(1, 1_000_000),
         "1000",
-        "Downlinks that wait for the callback or the poll; beyond it the platform gets a refusal.",
+        "Downlinks that wait for the callback or the poll; beyond it the platform gets a refusal. Those left unanswered before a \
+        restart fill half of it at most; the others follow from the store.",
     ),
     option("events.keep_s", Number(1, 86_400), "600", "How long an unanswered downlink can still be answered."),
     option("limits.text_bytes", Number(1024, 1_073_741_824), "4194304", "Longest JSON text taken."),
