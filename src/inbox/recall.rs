@@ -6,8 +6,8 @@ use super::push::is_pushed;
 use super::{Answer, Event, Inbox, State, closed};
 use crate::catalogue::Platform;
 use crate::error::Result;
+use crate::json;
 use crate::store::{Replaced, StoredEvent};
-use serde_json::Value;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -145,7 +145,7 @@ impl Inbox {
     /// The store turned out to be damaged while it was in use, and was replaced.
     pub(super) fn store_replaced(&self, replaced: &Replaced) {
         let Some(store) = &self.store else { return };
-        let Value::Object(message) = replaced.message(store.path()) else { return };
+        let message = replaced.message(store.path());
         let mut event = Event::new(replaced.id.unsigned_abs(), Platform::Library, message);
         event.is_stored = true;
         self.hand_on(event);
@@ -155,7 +155,7 @@ impl Inbox {
 fn revive(stored: &StoredEvent) -> Option<Event> {
     let platforms = [Platform::Cloud, Platform::Bolink, Platform::Union, Platform::Etcp, Platform::Library];
     let platform = platforms.into_iter().find(|platform| platform.name() == stored.platform)?;
-    let Ok(Value::Object(message)) = serde_json::from_str(&stored.message) else { return None };
+    let message = json::members_of(stored.message.as_bytes())?;
     let mut event = Event::new(stored.id, platform, message);
     event.is_stored = true;
     Some(event)

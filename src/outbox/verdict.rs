@@ -2,9 +2,9 @@
 
 use crate::catalogue::Platform;
 use crate::error::{Code, Error};
+use crate::json::{Value, members};
 use crate::sdk::Outcome;
 use crate::store::Dropped;
-use serde_json::Value;
 use std::time::Duration;
 
 /// The verdict.
@@ -69,7 +69,7 @@ pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service:
         Some(error) if error.code == Code::Pending => ("delivered", error.code.name(), error.message.as_str()),
         Some(error) => ("dead", error.code.name(), error.message.as_str()),
     };
-    let report = serde_json::json!({
+    let report = members! {
         "ticket": ticket,
         "platform": platform.name(),
         "interface": interface,
@@ -77,22 +77,22 @@ pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service:
         "outcome": word,
         "code": code,
         "message": message,
-        "reply": outcome.reply.clone().map_or(Value::Null, Value::Object),
-    });
+        "reply": outcome.reply.clone(),
+    };
     report.to_string()
 }
 
 /// What it is told of a log record that was dropped.
 pub fn report_dropped(dropped: &Dropped, why: &Error) -> String {
-    let report = serde_json::json!({
+    let report = members! {
         "ticket": dropped.ticket,
-        "platform": dropped.platform,
-        "interface": dropped.interface,
-        "service_name": dropped.service,
+        "platform": &dropped.platform,
+        "interface": dropped.interface.clone(),
+        "service_name": &dropped.service,
         "outcome": "dropped",
         "code": why.code.name(),
-        "message": why.message,
-        "reply": null,
-    });
+        "message": &why.message,
+        "reply": Value::Null,
+    };
     report.to_string()
 }

@@ -1,7 +1,7 @@
 //! Stores that were damaged and set aside: what the one that took their place knows of it, and who is told.
 
+use crate::json::{Members, members};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -22,15 +22,16 @@ pub struct Replaced {
 
 impl Replaced {
     /// For `parklink_status`.
-    pub fn json(&self) -> Value {
-        json!({"at_ms": self.at_ms, "why": self.why, "old_file": self.old_file.to_string_lossy(), "rows": self.rows})
+    pub fn members(&self) -> Members {
+        let old_file = self.old_file.to_string_lossy();
+        members! {"at_ms": self.at_ms, "why": &self.why, "old_file": old_file.as_ref(), "rows": self.rows}
     }
 
     /// What the software hears, as if a platform had said it.
-    pub fn message(&self, store: &Path) -> Value {
-        let mut message = self.json();
-        message["service_name"] = SERVICE.into();
-        message["path"] = store.to_string_lossy().into();
+    pub fn message(&self, store: &Path) -> Members {
+        let mut message = self.members();
+        message.insert("service_name", SERVICE);
+        message.insert("path", store.to_string_lossy().as_ref());
         message
     }
 }
