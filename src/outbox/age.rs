@@ -29,7 +29,14 @@ fn sweep(line: &Arc<Line>, shared: &Shared) {
     {
         match line.expire(limit) {
             Some(expired) if expired.is_empty() => return,
-            Some(expired) => expired.iter().for_each(|record| tell(line, shared, record)),
+            Some(expired) => {
+                let logs = expired.iter().filter(|record| record.is_log).count();
+                if logs > 0 {
+                    let name = line.platform.name();
+                    shared.log.error(format_args!("outbox: {name}: {logs} log records were too old, and were dropped"));
+                }
+                expired.iter().for_each(|record| tell(line, shared, record));
+            }
             None => {}
         }
     }
@@ -62,10 +69,14 @@ fn reason(record: &Record) -> Error {
 /// Tells the log and the software.
 pub fn tell(line: &Line, shared: &Shared, record: &Record) {
     let (name, error) = (line.platform.name(), reason(record));
-    let what = if record.is_log { "was dropped" } else { "is a dead letter" };
-    shared
-        .log
-        .error(format_args!("outbox: {name}: {} (ticket {}) {what}: {}", record.service, record.ticket, error.message));
+    let Record { service, ticket, .. } = record;
+    if record.is_log {
+        shared.log.debug(format_args!("outbox: {name}: {service} (ticket {ticket}) was dropped: {}", error.message));
+    } else {
+        shared
+            .log
+            .error(format_args!("outbox: {name}: {service} (ticket {ticket}) is a dead letter: {}", error.message));
+    }
     if !shared.inbox.wants_reports() {
         return;
     }
