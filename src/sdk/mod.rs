@@ -334,9 +334,8 @@ impl Sdk {
 
     /// Ends everything: wakes every sleeper, joins every thread, drops every handler. Answers that are on their way get
     /// up to `timeout` to arrive. Tells what is left: downlinks that stay unanswered, answers that were not sent, and records
-    /// that wait in the store. From inside a callback it
-    /// is refused. A callback that does not return within `timeout` is left behind: its thread ends, and drops the
-    /// handlers, when it returns.
+    /// that wait in the store. From inside a callback it is refused. A callback that does not return within `timeout` is left
+    /// behind: its thread ends, and drops the handlers, when it returns.
     pub fn close(&self, timeout: Duration) -> Result<u64> {
         if self.inbox.is_in_callback() {
             return Err(Error::new(Code::InCallback, "close would wait for the callback that it is called from"));
