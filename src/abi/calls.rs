@@ -62,8 +62,9 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
 /// timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
 /// PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
 /// returns at last.
-/// left: gets the number of downlinks that stay unanswered and of answers that were not sent; records in the store are
-/// not counted, they stay for the next open. May be NULL.
+/// left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
+/// and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
+/// 0 when the call fails. May be NULL. The parts stand in parklink_status before, and in the log.
 ///
 /// Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
 /// Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.

@@ -38,7 +38,7 @@ impl EventKind {
 pub struct Event {
     /// Its own number.
     pub id: u64,
-    /// Who said it.
+    /// Who said it; the library itself when no platform did.
     pub platform: Platform,
     /// What the catalogue knows of it.
     pub interface: Option<&'static Interface>,
@@ -96,6 +96,11 @@ impl Event {
         out
     }
 
+    /// Nobody says it again: it stays until it is taken, also when there is no room and nobody listens.
+    pub(super) fn stays(&self) -> bool {
+        self.redelivered || self.platform == Platform::Library
+    }
+
     pub(super) fn to_open(&self) -> Open {
         Open {
             platform: self.platform,
@@ -109,6 +114,9 @@ impl Event {
 }
 
 fn recognise(platform: Platform, service: &str, message: &Members) -> (Option<&'static Interface>, EventKind) {
+    if platform == Platform::Library {
+        return (None, EventKind::Notice);
+    }
     if matches!(service, "in_park" | "out_park") {
         return (catalogue::uplink(platform, service), EventKind::Echo);
     }

@@ -138,6 +138,6 @@ fn missing(platform: Platform, interface: Option<&'static Interface>) -> Error {
                 "{what} goes to the smart screen itself, and how a screen is spoken to is in no document; nothing was sent"
             ),
         ),
-        Platform::Union | Platform::Etcp => super::platforms::missing(platform, &what),
+        Platform::Union | Platform::Etcp | Platform::Library => super::platforms::missing(platform, &what),
     }
 }

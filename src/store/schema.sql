@@ -1,6 +1,7 @@
--- The store of parklink. Times: created and died in milliseconds since 1970 by the machine's clock; seen in seconds of
--- the store's own running time, which no clock change moves.
-CREATE TABLE record (
+-- The store of parklink. Times: created, died, received and at in milliseconds since 1970 by the machine's clock; seen and
+-- stored in seconds of the store's own running time, which no clock change moves.
+-- Run on a new file, and on one of an older version for what it lacks (file.rs adds the columns).
+CREATE TABLE IF NOT EXISTS record (
   id        INTEGER PRIMARY KEY AUTOINCREMENT,
   ticket    INTEGER NOT NULL,
   platform  TEXT NOT NULL,              -- the link that carries it
@@ -11,12 +12,13 @@ CREATE TABLE record (
   data      TEXT NOT NULL,              -- members, as they go into the message's data
   created   INTEGER NOT NULL,
   attempts  INTEGER NOT NULL DEFAULT 0,
-  last_error TEXT
+  last_error TEXT,
+  stored    INTEGER NOT NULL DEFAULT 0  -- grows with id: the oldest are the first
 );
-CREATE INDEX record_in_line ON record (platform, id);
-CREATE INDEX record_of_key ON record (platform, order_key, id) WHERE order_key IS NOT NULL;
-CREATE INDEX record_of_log ON record (id) WHERE class = 'log';
-CREATE TABLE dead (
+CREATE INDEX IF NOT EXISTS record_in_line ON record (platform, id);
+CREATE INDEX IF NOT EXISTS record_of_key ON record (platform, order_key, id) WHERE order_key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS record_of_log ON record (id) WHERE class = 'log';
+CREATE TABLE IF NOT EXISTS dead (
   id        INTEGER PRIMARY KEY,
   ticket    INTEGER NOT NULL,
   platform  TEXT NOT NULL,
@@ -32,7 +34,7 @@ CREATE TABLE dead (
   message   TEXT NOT NULL,
   reply     TEXT
 );
-CREATE TABLE event (
+CREATE TABLE IF NOT EXISTS event (
   id        INTEGER PRIMARY KEY,
   repeat_key TEXT NOT NULL,             -- what makes a repeated downlink the same one
   content   TEXT,                       -- the same, where only the content tells
@@ -45,9 +47,16 @@ CREATE TABLE event (
   answered  INTEGER NOT NULL DEFAULT 0, -- 1: answered
   delivered INTEGER NOT NULL DEFAULT 0  -- 1: the platform has the answer (or needs none)
 );
-CREATE INDEX event_of_key ON event (repeat_key, id);
-CREATE INDEX event_unfinished ON event (id) WHERE delivered = 0;
-CREATE INDEX event_finished ON event (seen) WHERE delivered = 1;
-CREATE TABLE count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
-CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT INTO meta VALUES ('seconds', 0);
+CREATE INDEX IF NOT EXISTS event_of_key ON event (repeat_key, id);
+CREATE INDEX IF NOT EXISTS event_unfinished ON event (id) WHERE delivered = 0;
+CREATE INDEX IF NOT EXISTS event_finished ON event (seen) WHERE delivered = 1;
+CREATE TABLE IF NOT EXISTS replaced (   -- damaged stores that this one took the place of
+  id        INTEGER PRIMARY KEY,
+  at        INTEGER NOT NULL,
+  why       TEXT NOT NULL,
+  old_file  TEXT NOT NULL,              -- in the same folder
+  rows      INTEGER NOT NULL            -- taken over from it
+);
+CREATE TABLE IF NOT EXISTS count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT OR IGNORE INTO meta VALUES ('seconds', 0);

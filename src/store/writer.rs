@@ -3,6 +3,7 @@
 
 use super::file::{StoreFile, of_sqlite};
 use super::records::Counts;
+use super::replaced::Predecessors;
 use crate::error::{Code, Error, Result};
 use crate::log::Log;
 use crossbeam_channel::Receiver;
@@ -41,15 +42,12 @@ pub struct Writer {
     /// The connection could not be made again after the file was replaced.
     pub is_detached: bool,
     /// Told when a damaged store was set aside.
-    pub on_replaced: Box<dyn Fn(&str) + Send>,
+    pub predecessors: Arc<Predecessors>,
 }
 
 impl Writer {
     /// Until nobody can send work any more.
     pub fn run(mut self) {
-        if let Some(what) = self.file.set_aside.take() {
-            (self.on_replaced)(&what);
-        }
         while let Ok(first) = self.jobs.recv() {
             let mut batch = vec![first];
             batch.extend(self.jobs.try_iter().take(TOGETHER - 1));
@@ -119,8 +117,9 @@ impl Writer {
         self.counts.reload(&self.connection).map_err(|error| of_sqlite(&error, &self.file.path))?;
         self.is_detached = false;
         self.epoch.fetch_add(1, Ordering::AcqRel);
-        if let Some(what) = self.file.set_aside.take() {
-            (self.on_replaced)(&what);
+        if let Some(aside) = self.file.set_aside.take() {
+            self.log.error(format_args!("store: {aside}"));
+            self.predecessors.add(aside);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 #[path = "../http_support/mod.rs"]
 mod http_support;
 
+mod age;
 mod child;
 mod cloud;
 mod inbox;
@@ -22,3 +23,4 @@ mod support;
 #[cfg(target_os = "linux")]
 mod torture;
 mod troubles;
+mod versions;

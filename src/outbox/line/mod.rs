@@ -2,7 +2,9 @@
 //! not yet written down. It never holds more than a window of the backlog in memory.
 
 mod doubt;
+mod leave;
 
+use self::leave::InHand;
 use super::Shared;
 use crate::catalogue::Platform;
 use crate::error::Error;
@@ -37,7 +39,8 @@ struct State {
     cursor: i64,
     may_be_more: bool,
     ready: VecDeque<Record>,
-    busy: HashSet<String>,
+    /// Order keys under way, and the record.
+    busy: HashMap<String, InHand>,
     held: HashMap<String, Instant>,
     resumed: VecDeque<String>,
     settled: Vec<(Record, Settled)>,
@@ -91,7 +94,7 @@ impl Line {
             cursor: 0,
             may_be_more: true,
             ready: VecDeque::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             held: HashMap::new(),
             resumed: VecDeque::new(),
             settled: Vec::new(),
@@ -142,7 +145,7 @@ impl Line {
             let is_behind = state.settled.len() + state.writing.len() >= UNWRITTEN;
             let record = if is_paused || is_behind { None } else { self.take(&mut state, now) };
             if let Some(record) = record {
-                state.busy.insert(key_of(&record));
+                state.busy.insert(key_of(&record), InHand::new(record.id));
                 state.sent += 1;
                 return Some(record);
             }
@@ -177,7 +180,7 @@ impl Line {
             if let Some(record) = self.take_resumed(state) {
                 return Some(record);
             }
-            let free = state.ready.iter().position(|record| !state.busy.contains(&key_of(record)));
+            let free = state.ready.iter().position(|record| !state.busy.contains_key(&key_of(record)));
             if let Some(at) = free {
                 return state.ready.remove(at);
             }
@@ -202,7 +205,7 @@ impl Line {
     fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
         for _ in 0..state.resumed.len() {
             let key = state.resumed.pop_front()?;
-            if state.busy.contains(&key) || state.held.contains_key(&key) {
+            if state.busy.contains_key(&key) || state.held.contains_key(&key) {
                 state.resumed.push_back(key);
                 continue;
             }
@@ -274,7 +277,10 @@ impl Line {
     /// Whether records of an order key wait or are under way.
     pub fn has_waiting(&self, key: &str) -> bool {
         let mut state = self.lock();
-        if state.busy.contains(key) || state.held.contains_key(key) || state.resumed.iter().any(|known| known == key) {
+        if state.busy.contains_key(key)
+            || state.held.contains_key(key)
+            || state.resumed.iter().any(|known| known == key)
+        {
             return true;
         }
         let mut settled: HashSet<i64> = state.writing.iter().map(|(id, _)| *id).collect();
