@@ -253,7 +253,7 @@ fn part(way: &Way<'_>, members: &Members) -> NewRecord {
         service: way.service().to_owned(),
         order_key: way.interface.and_then(|interface| order_key(interface, members)),
         class: way.interface.map_or("record", |interface| interface.class.name()),
-        data: Value::Object(members.clone()).to_string(),
+        data: serde_json::to_string(members).unwrap_or_default(),
         attempts: 0,
     }
 }

@@ -1,5 +1,6 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
+use super::{desk, keys};
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -229,6 +230,13 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
         transaction.execute_batch(&sql)?;
     }
     transaction.execute_batch(include_str!("schema.sql"))?;
+    if older == Some(1) {
+        let last = transaction.query_row("SELECT ifnull(max(seq), 0) FROM sqlite_sequence", [], |row| row.get(0))?;
+        desk::set(&transaction, "numbered", last)?;
+        transaction.execute_batch("DROP INDEX record_of_key")?;
+        let keyed = keys::rebuild(&transaction)?;
+        desk::set(&transaction, "keyed", keyed)?;
+    }
     transaction.execute_batch(&format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"))?;
     transaction.commit()
 }
@@ -236,7 +244,7 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
 /// Every commit is on disk when it returns; the memory stays small whatever the backlog.
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216;
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;
          PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;",
     )
 }
@@ -272,7 +280,9 @@ fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
         }
     }
     // No number is given twice: the software has the old ones.
-    let last = number("SELECT seq FROM sqlite_sequence WHERE name='record'").unwrap_or_else(super::now_ms);
+    let given = ["SELECT value FROM meta NOT INDEXED WHERE name='numbered'", "SELECT max(seq) FROM sqlite_sequence"];
+    let last = given.into_iter().filter_map(number).max().unwrap_or_else(super::now_ms);
+    let keyed = keys::rebuild(connection)?;
     // Nothing that was taken over is younger than now.
     let latest = "SELECT max(ifnull((SELECT max(stored) FROM record), 0), ifnull((SELECT max(seen) FROM event), 0))";
     let latest: i64 = connection.query_row(latest, [], |row| row.get(0))?;
@@ -280,9 +290,10 @@ fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
     connection.execute_batch(&format!(
         "DELETE FROM count;
          INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;
-         DELETE FROM sqlite_sequence WHERE name='record';
-         INSERT INTO sqlite_sequence SELECT 'record', max({last}, ifnull((SELECT max(id) FROM record), 0), ifnull((SELECT max(id) FROM dead), 0));
          UPDATE meta SET value = {seconds} WHERE name='seconds';
+         UPDATE meta SET value = {keyed} WHERE name='keyed';
+         UPDATE meta SET value = max({last}, ifnull((SELECT max(id) FROM record), 0), ifnull((SELECT max(id) FROM dead), 0))
+           WHERE name='numbered';
          COMMIT;"
     ))?;
     Ok(saved)

@@ -1,20 +1,24 @@
 //! The store: one SQLite file that holds what must survive a crash, an outage and the switch at the wall: records not yet
 //! delivered, dead letters, downlinks that move money or things. A field engineer can read it with `sqlite3`.
 
+mod desk;
 mod events;
 mod file;
+mod keys;
+mod queue;
 mod records;
 mod writer;
 
 pub use self::events::{NewEvent, StoredEvent, Taken};
 pub use self::records::{Count, Dead, NewRecord, Record, Settled};
 
+use self::desk::{Desk, Ledger};
 use self::file::StoreFile;
+use self::queue::Queue;
 use self::writer::{Job, Writer};
 use crate::error::{Code, Error, Result};
 use crate::link::once::once;
 use crate::log::Log;
-use crossbeam_channel::{Sender, unbounded};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,12 +29,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// An open store. Cloning shares it.
 pub struct Store {
     path: PathBuf,
-    jobs: Mutex<Option<Sender<Job>>>,
+    queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
     epoch: Arc<AtomicU64>,
     since: Instant,
     seconds: i64,
     counts: records::Counts,
+    keys: keys::Keys,
+    /// Numbers up to this one were given to records by earlier openings.
+    before: i64,
 }
 
 impl std::fmt::Debug for Store {
@@ -46,35 +53,38 @@ impl Store {
         let of = |error: rusqlite::Error| file::of_sqlite(&error, path);
         let seconds =
             connection.query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0)).map_err(of)?;
-        let counts = records::Counts::load(&connection).map_err(of)?;
-        let (sender, jobs) = unbounded();
-        let epoch = Arc::new(AtomicU64::new(0));
+        let queue = Arc::new(Queue::default());
+        let (epoch, counts, keys) = (Arc::<AtomicU64>::default(), records::Counts::default(), keys::Keys::default());
         let since = Instant::now();
-        let writer = Writer {
+        let mut writer = Writer {
             file,
             connection,
-            jobs,
+            queue: queue.clone(),
             log,
             epoch: epoch.clone(),
             counts: counts.clone(),
+            keys: keys.clone(),
+            ledger: Ledger::default(),
+            pages: Arc::default(),
+            untidy: 0,
             since,
             seconds,
             is_detached: false,
             on_replaced,
         };
+        writer.start().map_err(of)?;
+        let before = writer.ledger.last;
         let thread = thread::Builder::new()
             .name("parklink-store".into())
             .spawn(move || writer.run())
             .map_err(|error| Error::new(Code::Io, format!("no thread for the store: {error}")))?;
-        Ok(Arc::new(Store {
-            path: path.to_owned(),
-            jobs: Mutex::new(Some(sender)),
-            writer: Mutex::new(Some(thread)),
-            epoch,
-            since,
-            seconds,
-            counts,
-        }))
+        let writer = Mutex::new(Some(thread));
+        Ok(Arc::new(Store { path: path.to_owned(), queue, writer, epoch, since, seconds, counts, keys, before }))
+    }
+
+    /// The last number that earlier openings gave to a record.
+    pub fn last_before(&self) -> i64 {
+        self.before
     }
 
     /// Where it is.
@@ -90,13 +100,13 @@ impl Store {
     /// Puts work into the next commit; `done` hears, on the writer's thread, what its last run made when that is on disk.
     pub fn write<T: Send + 'static>(
         &self,
-        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        mut work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
         let made = Arc::new(Mutex::new(None));
         let slot = made.clone();
-        let work = move |connection: &Connection| {
-            let value = work(connection)?;
+        let work = move |desk: &Desk<'_>| {
+            let value = work(desk)?;
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
             Ok(())
         };
@@ -105,20 +115,15 @@ impl Store {
             done(outcome.and_then(|()| value.ok_or_else(gone)));
         };
         let job = Job { work: Box::new(work), done: Box::new(done) };
-        let sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let refused = match sender {
-            Some(sender) => sender.send(job).err().map(|unsent| unsent.0),
-            None => Some(job),
-        };
-        if let Some(job) = refused {
-            (job.done)(Err(Error::new(Code::Closed, "the store is closed")));
+        if let Err(job) = self.queue.push(job) {
+            (job.done)(Err(queue::closed()));
         }
     }
 
     /// Puts work into the next commit and waits until it is on disk; what the last run of `work` made is returned.
     pub fn write_and_wait<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         self.write_tell_and_wait(work, |_| {})
     }
@@ -126,7 +131,7 @@ impl Store {
     /// The same; `tell` hears of the success on the writer's thread, in the order of the commits.
     fn write_tell_and_wait<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         tell: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = once();
@@ -142,7 +147,8 @@ impl Store {
     /// A connection to read with; open a new one when [`Store::epoch`] has changed.
     pub fn reader(self: &Arc<Self>) -> Result<Reader> {
         let store = Arc::downgrade(self);
-        Ok(Reader { epoch: self.epoch(), connection: file::reader(&self.path)?, path: self.path.clone(), store })
+        let (epoch, connection) = (self.epoch(), file::reader(&self.path)?);
+        Ok(Reader { epoch, connection, path: self.path.clone(), keys: self.keys.clone(), store })
     }
 
     /// Reads; when that shows damage, once more from the file that replaced the damaged one.
@@ -160,7 +166,7 @@ impl Store {
     /// A reader met damage: the writer, who may never come near it, replaces the file.
     fn suspect(&self, epoch: u64, what: String) {
         let now = self.epoch.clone();
-        let work = move |_: &Connection| match now.load(Ordering::Acquire) == epoch {
+        let work = move |_: &Desk<'_>| match now.load(Ordering::Acquire) == epoch {
             true => Err(file::damage(&what)),
             false => Ok(()),
         };
@@ -175,7 +181,7 @@ impl Store {
 
     /// Writes what is waiting and ends.
     pub fn close(&self) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer.filter(|writer| writer.thread().id() != thread::current().id()) {
             let _ = writer.join();
@@ -196,6 +202,7 @@ pub struct Reader {
     pub epoch: u64,
     connection: Connection,
     path: PathBuf,
+    keys: keys::Keys,
     store: Weak<Store>,
 }
 

@@ -1,5 +1,8 @@
 //! Records on their way to a platform, and those that cannot be delivered.
 
+use super::desk::Desk;
+use super::keys;
+use super::queue::Parts;
 use super::{Reader, Store, now_ms};
 use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -95,17 +98,18 @@ pub struct Count {
     pub bytes: i64,
 }
 
+impl Count {
+    fn add(&mut self, by: Count) {
+        self.records += by.records;
+        self.bytes += by.bytes;
+    }
+}
+
 /// The counts in memory, kept in step with the table.
 #[derive(Debug, Clone, Default)]
 pub struct Counts(Arc<Mutex<BTreeMap<String, Count>>>);
 
 impl Counts {
-    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Counts> {
-        let counts = Counts::default();
-        counts.reload(connection)?;
-        Ok(counts)
-    }
-
     pub(super) fn reload(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut select = connection.prepare("SELECT platform, records, bytes FROM count")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, Count { records: row.get(1)?, bytes: row.get(2)? })))?;
@@ -113,11 +117,13 @@ impl Counts {
         Ok(())
     }
 
-    fn add(&self, platform: &str, by: Count) {
+    pub(super) fn add(&self, platform: &str, by: Count) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(platform.to_owned()).or_default();
-        count.records += by.records;
-        count.bytes += by.bytes;
+        if let Some(count) = counts.get_mut(platform) {
+            count.add(by);
+        } else {
+            counts.insert(platform.to_owned(), by);
+        }
     }
 }
 
@@ -145,44 +151,62 @@ fn size_of(data: &str) -> i64 {
     i64::try_from(data.len()).unwrap_or(i64::MAX)
 }
 
-fn insert(connection: &Connection, parts: &[NewRecord], seconds: i64) -> rusqlite::Result<i64> {
-    let sql =
-        "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    let mut ticket = 0;
-    for part in parts {
-        let values = params![
-            ticket,
-            part.platform,
-            part.interface,
-            part.service,
-            part.order_key,
-            part.class,
-            part.data,
-            now_ms(),
-            part.attempts,
-            seconds
-        ];
-        connection.prepare_cached(sql)?.execute(values)?;
-        if ticket == 0 {
-            // The first part's number is the ticket of all.
-            ticket = connection.last_insert_rowid();
-            connection.prepare_cached("UPDATE record SET ticket = id WHERE id = ?1")?.execute([ticket])?;
-        }
-        add_count(connection, part.platform, Count { records: 1, bytes: size_of(&part.data) })?;
+/// Inserts records with consecutive numbers. Tells by how much that changes what waits.
+pub(super) fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Result<Vec<(&'static str, Count)>> {
+    let mut counts: Vec<(&'static str, Count)> = Vec::new();
+    if submits.is_empty() {
+        return Ok(counts);
     }
-    Ok(ticket)
+    let created = now_ms();
+    let sql = "INSERT INTO record
+               (created, stored, platform, interface, service, class, id, ticket, order_key, data, attempts)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let mut insert = desk.prepare_cached(sql)?;
+    insert.raw_bind_parameter(1, created)?;
+    insert.raw_bind_parameter(2, seconds)?;
+    let mut last: Option<&NewRecord> = None;
+    for parts in submits {
+        let mut ticket = 0;
+        for part in parts {
+            let id = desk.number(part.platform, part.order_key.as_deref());
+            // The first part's number is the ticket of all.
+            ticket = if ticket == 0 { id } else { ticket };
+            // Most are of the same kind as the one before, and what is bound stays bound.
+            if last.is_none_or(|last| !last.is_akin(part)) {
+                insert.raw_bind_parameter(3, part.platform)?;
+                insert.raw_bind_parameter(4, part.interface)?;
+                insert.raw_bind_parameter(5, part.service.as_str())?;
+                insert.raw_bind_parameter(6, part.class)?;
+                last = Some(part);
+            }
+            insert.raw_bind_parameter(7, id)?;
+            insert.raw_bind_parameter(8, ticket)?;
+            insert.raw_bind_parameter(9, part.order_key.as_deref())?;
+            insert.raw_bind_parameter(10, part.data.as_str())?;
+            insert.raw_bind_parameter(11, part.attempts)?;
+            insert.raw_execute()?;
+            let by = Count { records: 1, bytes: size_of(&part.data) };
+            match counts.iter_mut().find(|(platform, _)| *platform == part.platform) {
+                Some((_, count)) => count.add(by),
+                None => counts.push((part.platform, by)),
+            }
+        }
+    }
+    counts.iter().try_for_each(|(platform, by)| add_count(desk, platform, *by))?;
+    Ok(counts)
+}
+
+impl NewRecord {
+    fn is_akin(&self, other: &NewRecord) -> bool {
+        (self.platform, self.interface, self.class) == (other.platform, other.interface, other.class)
+            && self.service == other.service
+    }
 }
 
 impl Store {
     /// Stores a record for each of its platforms and waits until it is on disk. Returns its ticket.
-    pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
-        let sizes: Vec<_> = parts.iter().map(|part| (part.platform, size_of(&part.data))).collect();
-        let (counts, seconds) = (self.counts.clone(), self.seconds());
-        let tell = move |_: &i64| {
-            sizes.into_iter().for_each(|(platform, bytes)| counts.add(platform, Count { records: 1, bytes }));
-        };
-        self.write_tell_and_wait(move |connection| insert(connection, &parts, seconds), tell).map(i64::unsigned_abs)
+    pub fn submit(&self, parts: Parts) -> Result<u64> {
+        self.queue.submit(parts).map(i64::unsigned_abs)
     }
 
     /// Records waiting for a link.
@@ -201,13 +225,13 @@ impl Store {
 
     /// Drops the oldest log records, to make room. Tells how many.
     pub fn drop_oldest_logs(&self, how_many: i64) -> Result<u64> {
-        let work = move |connection: &Connection| {
+        let work = move |desk: &Desk<'_>| {
             let sql = "SELECT id, platform, length(CAST(data AS BLOB)) FROM record INDEXED BY record_of_log
                        WHERE class = 'log' ORDER BY id LIMIT ?1";
-            let rows = three(connection, sql, how_many)?;
+            let rows = three(desk, sql, how_many)?;
             for (id, platform, bytes) in &rows {
-                connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
-                add_count(connection, platform, Count { records: -1, bytes: -bytes })?;
+                desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
+                add_count(desk, platform, Count { records: -1, bytes: -bytes })?;
             }
             Ok(rows)
         };
@@ -223,14 +247,14 @@ impl Store {
     ) {
         let counts = self.counts.clone();
         self.write(
-            move |connection| {
+            move |desk| {
                 let mut change = Count::default();
                 for (record, outcome) in &settled {
-                    let by = settle(connection, record, outcome)?;
-                    change = Count { records: change.records + by.records, bytes: change.bytes + by.bytes };
+                    change.add(settle(desk, record, outcome)?);
                 }
                 if change != Count::default() {
-                    add_count(connection, platform, change)?;
+                    add_count(desk, platform, change)?;
+                    keys::sweep(desk)?;
                 }
                 Ok(change)
             },
@@ -246,16 +270,18 @@ impl Store {
     /// Puts dead letters back in line, all or those of a ticket. Tells how many.
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
         let (ticket, seconds) = (ticket.map(u64::cast_signed), self.seconds());
-        let work = move |connection: &Connection| {
+        let work = move |desk: &Desk<'_>| {
             let sql =
                 "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
-            let rows = three(connection, sql, ticket)?;
+            let rows = three(desk, sql, ticket)?;
             for (id, platform, bytes) in &rows {
-                let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
-                     SELECT ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
-                connection.prepare_cached(sql)?.execute(params![id, seconds])?;
-                connection.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
-                add_count(connection, platform, Count { records: 1, bytes: *bytes })?;
+                let key = "SELECT order_key FROM dead WHERE id = ?1";
+                let key: Option<String> = desk.prepare_cached(key)?.query_row([id], |row| row.get(0))?;
+                let sql = "INSERT INTO record (id, ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
+                     SELECT ?3, ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
+                desk.prepare_cached(sql)?.execute(params![id, seconds, desk.number(platform, key.as_deref())])?;
+                desk.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
+                add_count(desk, platform, Count { records: 1, bytes: *bytes })?;
             }
             Ok(rows)
         };
@@ -265,7 +291,7 @@ impl Store {
     /// Runs work that adds (1) or takes away (-1) records, and counts them.
     fn counted(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<Vec<Row3>> + Send + 'static,
+        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<Vec<Row3>> + Send + 'static,
         sign: i64,
     ) -> Result<u64> {
         let counts = self.counts.clone();
@@ -317,6 +343,12 @@ fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqli
     Ok(if gone == 0 { Count::default() } else { Count { records: -1, bytes: -size_of(&record.data) } })
 }
 
+/// The record of this number, when it waits and is of this key.
+fn record_of_key(connection: &Connection, platform: &str, key: &str, id: i64) -> rusqlite::Result<Option<Record>> {
+    let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1 AND platform = ?2 AND order_key = ?3");
+    connection.prepare_cached(&sql)?.query_row(params![id, platform, key], record).optional()
+}
+
 impl Reader {
     /// The next records for a link after one, oldest first.
     pub fn records_after(&self, platform: &str, id: i64, limit: i64) -> Result<Vec<Record>> {
@@ -335,20 +367,23 @@ impl Reader {
         })
     }
 
-    /// The records of an order key, oldest first.
-    pub fn records_of_key(&self, platform: &str, key: &str, limit: i64) -> Result<Vec<Record>> {
+    /// The oldest record of an order key.
+    pub fn oldest_of_key(&self, platform: &str, key: &str) -> Result<Option<Record>> {
         self.run(|connection| {
-            let sql =
-                format!("SELECT {COLUMNS} FROM record WHERE platform = ?1 AND order_key = ?2 ORDER BY id LIMIT ?3");
-            let mut select = connection.prepare_cached(&sql)?;
-            select.query_map(params![platform, key, limit], record)?.collect()
+            let ids = self.keys.candidates(connection, platform, key)?;
+            let mut found = ids.into_iter().map(|id| record_of_key(connection, platform, key, id));
+            found.find_map(rusqlite::Result::transpose).transpose()
         })
     }
 
-    /// The greatest number given to a record.
-    pub fn last_record(&self) -> Result<i64> {
-        let sql = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'";
-        self.run(|connection| connection.query_row(sql, [], |row| row.get(0)))
+    /// The number of the newest record of an order key.
+    pub fn newest_of_key(&self, platform: &str, key: &str) -> Result<Option<i64>> {
+        self.run(|connection| {
+            let ids = self.keys.candidates(connection, platform, key)?;
+            let mut found = ids.into_iter().rev().map(|id| record_of_key(connection, platform, key, id));
+            let newest = found.find_map(rusqlite::Result::transpose).transpose()?;
+            Ok(newest.map(|record| record.id))
+        })
     }
 
     /// When the oldest record for a link was stored, milliseconds since 1970.

@@ -2,7 +2,7 @@
 -- stored in seconds of the store's own running time, which no clock change moves.
 -- Run on a new file, and on one of an older version for what it lacks (file.rs adds the columns).
 CREATE TABLE IF NOT EXISTS record (
-  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id        INTEGER PRIMARY KEY,        -- never given twice: see meta
   ticket    INTEGER NOT NULL,
   platform  TEXT NOT NULL,              -- the link that carries it
   interface TEXT,                       -- the catalogue's id
@@ -16,8 +16,15 @@ CREATE TABLE IF NOT EXISTS record (
   stored    INTEGER NOT NULL DEFAULT 0  -- grows with id: the oldest are the first
 );
 CREATE INDEX IF NOT EXISTS record_in_line ON record (platform, id);
-CREATE INDEX IF NOT EXISTS record_of_key ON record (platform, order_key, id) WHERE order_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS record_of_log ON record (id) WHERE class = 'log';
+-- Which records share an order key: numbers by the hash of platform and key. Written late (meta, keyed) and removed late:
+-- what counts is the record (keys.rs).
+CREATE TABLE IF NOT EXISTS key (
+  span      INTEGER NOT NULL,           -- id / 32768
+  hash      INTEGER NOT NULL,
+  id        INTEGER NOT NULL,
+  PRIMARY KEY (span, hash, id)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS dead (
   id        INTEGER PRIMARY KEY,
   ticket    INTEGER NOT NULL,
@@ -59,5 +66,6 @@ CREATE TABLE IF NOT EXISTS replaced (   -- damaged stores that this one took the
   told      INTEGER NOT NULL DEFAULT 0  -- 1: the software has heard of it
 );
 CREATE TABLE IF NOT EXISTS count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
+-- seconds: the store's running time. numbered: no record has a greater number. keyed: up to this record the keys are in key.
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO meta VALUES ('seconds', 0);
+INSERT OR IGNORE INTO meta VALUES ('seconds', 0), ('numbered', 0), ('keyed', 0);

@@ -214,15 +214,15 @@ impl Line {
                 continue;
             }
             let found = self.read(state, |reader, platform| match id_of(&key) {
-                Some(id) => reader.record(platform, id).map(|found| found.into_iter().collect()),
-                None => reader.records_of_key(platform, &key, 1),
+                Some(id) => reader.record(platform, id),
+                None => reader.oldest_of_key(platform, &key),
             });
             let Some(found) = found else {
                 state.resumed.push_front(key);
                 return None;
             };
             let cursor = state.cursor;
-            if let Some(record) = found.into_iter().find(|record| record.id <= cursor) {
+            if let Some(record) = found.filter(|record| record.id <= cursor) {
                 state.resumed.push_back(key);
                 return Some(record);
             }
@@ -285,10 +285,9 @@ impl Line {
                 .filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }))
                 .map(|(record, _)| record.id),
         );
-        let limit = (settled.len() + 1) as i64;
-        let found =
-            self.read(&mut state, |reader, platform| reader.records_of_key(platform, key, limit)).unwrap_or_default();
-        found.iter().any(|record| !settled.contains(&record.id))
+        // They leave in order: when the newest is done all are.
+        let newest = self.read(&mut state, |reader, platform| reader.newest_of_key(platform, key)).flatten();
+        newest.is_some_and(|id| !settled.contains(&id))
     }
 
     /// What became of a record. With a pause its order waits so long; other orders go on.
