@@ -1,9 +1,9 @@
 //! Which records share an order key. An index over the keys themselves would cost a page of its own for every record, for
-//! the keys come in no order. So they are written late and many at a time, sorted, into a table whose trees stay small: a
-//! span of numbers has its own place in it. What is not written yet is in memory, and is read from the records after a
-//! crash. Entries of records that are gone stay until their whole span is; who looks reads the record.
+//! the keys come in no order. So they are written late and many at a time, into rows that hold the entries of a span of
+//! numbers and a share of the hashes. What is not written yet is in memory, and is read from the records after a crash.
+//! Entries of records that are gone stay until their whole span is; who looks reads the record.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Numbers after which keys are written: these are in memory.
@@ -12,13 +12,16 @@ pub const RUN: i64 = 2048;
 /// Numbers of one span, as a power of two.
 const SPAN: u32 = 15;
 
-/// Entries of a dead span that are deleted at a time, so that nothing waits long behind it.
-const SWEPT: i64 = 1024;
+/// Rows of one span, as a power of two: an entry is in the row of its hash's first bits.
+const ROWS: u32 = 6;
+
+/// An entry: the last half of the hash, and the number within the span.
+const ENTRY: usize = 8;
 
 /// A record's number under the hash of its platform and order key.
 #[derive(Debug, Clone, Copy)]
 pub struct Keyed {
-    hash: i64,
+    hash: u64,
     pub id: i64,
 }
 
@@ -26,14 +29,33 @@ impl Keyed {
     pub fn new(platform: &str, key: &str, id: i64) -> Keyed {
         Keyed { hash: hash(platform, key), id }
     }
+
+    fn place(self) -> i64 {
+        place(self.id >> SPAN, self.hash)
+    }
+
+    fn entry(self) -> [u8; ENTRY] {
+        let within = (self.id & ((1 << SPAN) - 1)) as u32;
+        let mut entry = [0; ENTRY];
+        entry[..4].copy_from_slice(&half(self.hash));
+        entry[4..].copy_from_slice(&within.to_le_bytes());
+        entry
+    }
 }
 
 /// FNV-1a; it is in the file, so it never changes.
-fn hash(platform: &str, key: &str) -> i64 {
+fn hash(platform: &str, key: &str) -> u64 {
     let bytes = platform.bytes().chain([0]).chain(key.bytes());
-    let hash = bytes
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    hash.cast_signed()
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// The row of a span that holds a hash.
+fn place(span: i64, hash: u64) -> i64 {
+    (span << ROWS) + (hash >> (64 - ROWS)).cast_signed()
+}
+
+fn half(hash: u64) -> [u8; 4] {
+    (hash as u32).to_le_bytes()
 }
 
 /// The keys in memory.
@@ -68,8 +90,8 @@ impl Keys {
 
     /// Writes them into the table.
     pub fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let sorted = self.lock().clone();
-        write(connection, sorted)
+        let keys = self.lock().clone();
+        write(connection, keys)
     }
 
     /// The numbers that may be of records of this key, oldest first: which are is told by the records.
@@ -79,12 +101,17 @@ impl Keys {
         let fresh: Vec<i64> = self.lock().iter().filter(|keyed| keyed.hash == hash).map(|keyed| keyed.id).collect();
         let mut found = Vec::new();
         if let Some((first, last)) = ends(connection)? {
-            let mut select =
-                connection.prepare_cached("SELECT id FROM key WHERE span = ?1 AND hash = ?2 ORDER BY id")?;
+            let mut select = connection.prepare_cached("SELECT entries FROM key WHERE place = ?1")?;
             for span in (first >> SPAN)..=(last >> SPAN) {
-                let mut rows = select.query([span, hash])?;
+                let mut rows = select.query([place(span, hash)])?;
                 while let Some(row) = rows.next()? {
-                    found.push(row.get(0)?);
+                    for entry in row.get_ref(0)?.as_blob()?.chunks_exact(ENTRY) {
+                        let (half_of, within) = entry.split_at(4);
+                        if half_of == half(hash) {
+                            let within = within.iter().rev().fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+                            found.push((span << SPAN) + within);
+                        }
+                    }
                 }
             }
         }
@@ -117,9 +144,16 @@ fn after(connection: &Connection, id: i64, limit: i64) -> rusqlite::Result<(Vec<
 }
 
 fn write(connection: &Connection, mut keys: Vec<Keyed>) -> rusqlite::Result<()> {
-    keys.sort_unstable_by_key(|keyed| (keyed.id >> SPAN, keyed.hash, keyed.id));
-    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO key VALUES (?1, ?2, ?3)")?;
-    keys.iter().try_for_each(|keyed| insert.execute([keyed.id >> SPAN, keyed.hash, keyed.id]).map(|_| ()))
+    keys.sort_unstable_by_key(|keyed| (keyed.place(), keyed.id));
+    let mut select = connection.prepare_cached("SELECT entries FROM key WHERE place = ?1")?;
+    let mut store = connection.prepare_cached("INSERT OR REPLACE INTO key VALUES (?1, ?2)")?;
+    for row in keys.chunk_by(|one, other| one.place() == other.place()) {
+        let place = row[0].place();
+        let mut entries: Vec<u8> = select.query_row([place], |row| row.get(0)).optional()?.unwrap_or_default();
+        entries.extend(row.iter().flat_map(|keyed| keyed.entry()));
+        store.execute(params![place, entries])?;
+    }
+    Ok(())
 }
 
 /// Writes the keys of all records anew. Returns the last number.
@@ -133,16 +167,14 @@ pub fn rebuild(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(last)
 }
 
-/// Deletes some entries of the oldest span when none of its records waits any more.
+/// Deletes the entries of the oldest span when none of its records waits any more.
 pub fn sweep(connection: &Connection) -> rusqlite::Result<()> {
-    let first =
-        connection.prepare_cached("SELECT span FROM key ORDER BY span LIMIT 1")?.query_row([], |row| row.get(0));
-    let Some(span): Option<i64> = first.optional()? else { return Ok(()) };
+    let first = connection.prepare_cached("SELECT min(place) FROM key")?.query_row([], |row| row.get(0))?;
+    let Some(place): Option<i64> = first else { return Ok(()) };
+    let span = place >> ROWS;
     let sql = "SELECT 1 FROM record WHERE id >= ?1 AND id < ?2 LIMIT 1";
     if connection.prepare_cached(sql)?.exists([span << SPAN, (span + 1) << SPAN])? {
         return Ok(());
     }
-    let sql = "DELETE FROM key WHERE span = ?1 AND (hash, id) IN
-               (SELECT hash, id FROM key WHERE span = ?1 ORDER BY hash, id LIMIT ?2)";
-    connection.prepare_cached(sql)?.execute([span, SWEPT]).map(|_| ())
+    connection.prepare_cached("DELETE FROM key WHERE place < ?1")?.execute([(span + 1) << ROWS]).map(|_| ())
 }

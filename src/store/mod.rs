@@ -72,7 +72,7 @@ impl Store {
             is_detached: false,
             on_replaced,
         };
-        writer.start().map_err(of)?;
+        writer.start()?;
         let before = writer.ledger.last;
         let thread = thread::Builder::new()
             .name("parklink-store".into())

@@ -7,8 +7,8 @@ use crate::error::{Code, Error, Result};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The parts of one record, by platform.
-pub type Parts = Vec<NewRecord>;
+/// The parts of one record, by platform. Whoever submitted them frees them, not the writer.
+pub type Parts = Arc<Vec<NewRecord>>;
 
 /// How a round ended.
 pub enum End {
@@ -90,14 +90,15 @@ impl Queue {
     }
 
     /// Stores the parts of a record and waits until they are on disk. Returns the number of the first.
-    pub fn submit(&self, parts: Parts) -> Result<i64> {
+    pub fn submit(&self, parts: Vec<NewRecord>) -> Result<i64> {
+        let parts = Arc::new(parts);
         let mut state = self.lock();
         if state.is_closed {
             return Err(closed());
         }
         let (at, offset, round) = (state.submits.len(), state.parts, state.round.clone());
         state.parts += parts.len() as i64;
-        state.submits.push(parts);
+        state.submits.push(parts.clone());
         self.wake(state);
         let mut end = round.end.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

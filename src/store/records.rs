@@ -167,7 +167,7 @@ pub(super) fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqli
     let mut last: Option<&NewRecord> = None;
     for parts in submits {
         let mut ticket = 0;
-        for part in parts {
+        for part in parts.iter() {
             let id = desk.number(part.platform, part.order_key.as_deref());
             // The first part's number is the ticket of all.
             ticket = if ticket == 0 { id } else { ticket };
@@ -205,7 +205,7 @@ impl NewRecord {
 
 impl Store {
     /// Stores a record for each of its platforms and waits until it is on disk. Returns its ticket.
-    pub fn submit(&self, parts: Parts) -> Result<u64> {
+    pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
         self.queue.submit(parts).map(i64::unsigned_abs)
     }
 

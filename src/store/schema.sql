@@ -17,14 +17,12 @@ CREATE TABLE IF NOT EXISTS record (
 );
 CREATE INDEX IF NOT EXISTS record_in_line ON record (platform, id);
 CREATE INDEX IF NOT EXISTS record_of_log ON record (id) WHERE class = 'log';
--- Which records share an order key: numbers by the hash of platform and key. Written late (meta, keyed) and removed late:
--- what counts is the record (keys.rs).
+-- Which records share an order key: their numbers by a hash of platform and key. It is written late (meta, keyed) and
+-- cleared late; what counts is the record.
 CREATE TABLE IF NOT EXISTS key (
-  span      INTEGER NOT NULL,           -- id / 32768
-  hash      INTEGER NOT NULL,
-  id        INTEGER NOT NULL,
-  PRIMARY KEY (span, hash, id)
-) WITHOUT ROWID;
+  place     INTEGER PRIMARY KEY,        -- id / 32768 * 64 + the first bits of the hash
+  entries   BLOB NOT NULL               -- the last bits of the hash, id modulo 32768: four bytes each
+);
 CREATE TABLE IF NOT EXISTS dead (
   id        INTEGER PRIMARY KEY,
   ticket    INTEGER NOT NULL,

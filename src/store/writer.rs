@@ -105,6 +105,7 @@ impl Writer {
         let Batch { submits, jobs, round } = batch;
         match outcome {
             Ok(Some(first)) => {
+                drop(submits);
                 round.tell(End::Stored(first));
                 self.tell(jobs, &Ok(()));
             }
@@ -199,7 +200,7 @@ impl Writer {
         // The old file must be closed before it can be renamed on every system.
         self.connection = Connection::open_in_memory().map_err(of)?;
         self.connection = self.file.attach()?;
-        self.start().map_err(of)?;
+        self.load().map_err(of)?;
         self.is_detached = false;
         self.epoch.fetch_add(1, Ordering::AcqRel);
         if let Some(what) = self.file.set_aside.take() {
@@ -208,8 +209,19 @@ impl Writer {
         Ok(())
     }
 
+    /// Before anything is written. Damage may show only now.
+    pub fn start(&mut self) -> Result<()> {
+        let Err(error) = self.load() else { return Ok(()) };
+        let error = of_sqlite(&error, &self.file.path);
+        if error.code != Code::StoreDamaged {
+            return Err(error);
+        }
+        self.file.rebuild(&error.message)?;
+        self.attach()
+    }
+
     /// Reads what is kept in memory.
-    pub fn start(&mut self) -> rusqlite::Result<()> {
+    fn load(&mut self) -> rusqlite::Result<()> {
         let pages = self.pages.clone();
         self.connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
             pages.store(count, Ordering::Relaxed);
