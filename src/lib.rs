@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod config;
 pub mod error;
 pub mod inbox;
+pub mod json;
 pub mod link;
 pub mod listener;
 pub mod log;

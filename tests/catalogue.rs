@@ -1,10 +1,15 @@
 //! The catalogue: whole, consistent in itself, and true to the documents' own examples.
 
 use parklink::catalogue::*;
-use serde_json::{Map, Value, json};
+use parklink::json::{Members, Value};
 use std::collections::BTreeSet;
 
-type Members = Map<String, Value>;
+/// A value of the library's.
+macro_rules! json {
+    ($($value:tt)*) => {
+        Value::from(serde_json::json!($($value)*))
+    };
+}
 
 fn members(value: Value) -> Members {
     value.as_object().expect("an object").clone()
@@ -16,8 +21,9 @@ fn data() -> Vec<(Members, &'static Interface)> {
     let mut entries = Vec::new();
     for file in std::fs::read_dir(dir).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let list: Vec<Members> = serde_json::from_str(&text).unwrap();
-        entries.extend(list.into_iter().map(|entry| {
+        let list = parklink::json::parse(&text).unwrap();
+        entries.extend(list.as_array().unwrap().iter().map(|entry| {
+            let entry = entry.as_object().unwrap().clone();
             let interface = by_id(entry["id"].as_str().unwrap()).expect("in the table");
             (entry, interface)
         }));

@@ -1,9 +1,14 @@
 //! Planted mistakes, and how they are told.
 
 use parklink::catalogue::*;
-use serde_json::{Map, Value, json};
+use parklink::json::{Members, Value};
 
-type Members = Map<String, Value>;
+/// A value of the library's.
+macro_rules! json {
+    ($($value:tt)*) => {
+        Value::from(serde_json::json!($($value)*))
+    };
+}
 
 fn members(value: Value) -> Members {
     value.as_object().expect("an object").clone()

@@ -188,7 +188,7 @@ impl Reader<'_> {
         let digits = format!("{sign}{whole}{point}{fraction}{exponent}");
         let value = digits.parse().map(Value::Number).map_err(|_| Unreadable)?;
         // An exponent beyond what a decimal of that platform holds makes the line unreadable.
-        parklink::wire::normal::text(&value).map(|_| value).map_err(|_| Unreadable)
+        crate::json::normal(&value).map(|_| value).ok_or(Unreadable)
     }
 
     fn string(&mut self, quote: u8) -> Read<String> {
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     fn normal(text: &str) -> Option<String> {
-        parse(text).ok().and_then(|value| parklink::wire::normal::text(&value).ok())
+        parse(text).ok().and_then(|value| crate::json::normal(&value))
     }
 
     #[test]

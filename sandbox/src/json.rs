@@ -14,12 +14,17 @@ pub fn text(data: &Members, name: &str) -> Option<String> {
     value_text(data.get(name)?)
 }
 
+/// The text that the platform signs of a value; `None` when a number has none.
+pub fn normal(value: &Value) -> Option<String> {
+    parklink::wire::normal::text(&value.clone().into()).ok()
+}
+
 /// A value as text, in the platform's own spelling.
 pub fn value_text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
-        other => parklink::wire::normal::text(other).ok(),
+        other => normal(other),
     }
 }
 

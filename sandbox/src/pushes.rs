@@ -268,7 +268,7 @@ fn fits(push: &Push, answer: &Members) -> bool {
     if push.platform == Platform::Etcp {
         return answer.contains_key("code");
     }
-    let keys = catalogue::downlink(catalogue::Platform::Union, &push.service, &push.message)
+    let keys = catalogue::downlink(catalogue::Platform::Union, &push.service, &push.message.clone().into())
         .map_or(&[][..], |interface| interface.correlate_by);
     // A price question that failed has no more to say.
     let must_echo = json::text(answer, "state").as_deref() != Some("0");

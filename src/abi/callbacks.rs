@@ -177,7 +177,7 @@ impl Given<unsafe extern "C" fn(*mut c_void, u64, *const c_char)> {
     pub(super) fn downlinks(self, encoding: Encoding) -> Result<Option<DownlinkHandler>> {
         let Some((owner, function)) = self.both("on_downlink")? else { return Ok(None) };
         Ok(Some(Box::new(move |event: &Event| {
-            let json = to_c(&event.json(), encoding);
+            let json = to_c(event.json(), encoding);
             // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
             unsafe { function(owner.user_data(), event.answer_id(), json.as_ptr()) }
         })))

@@ -268,7 +268,7 @@ pub unsafe extern "C" fn parklink_poll(
     guard::on(handle, |entry| {
         // A downlink without a place to put it would be lost.
         out.needed("event_json")?;
-        out.give(&entry.sdk.poll(millis(timeout_ms))?.json(), entry.encoding);
+        out.give(entry.sdk.poll(millis(timeout_ms))?.json(), entry.encoding);
         Ok(())
     })
 }
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn parklink_status(handle: *mut Parklink, json: *mut *mut 
     let out = unsafe { Out::new(json, ptr::null_mut()) };
     guard::on(handle, |entry| {
         if out.is_wanted() {
-            out.give(&serde_json::Value::Object(entry.sdk.status()).to_string(), entry.encoding);
+            out.give(entry.sdk.status().text(), entry.encoding);
         }
         Ok(())
     })
@@ -344,7 +344,7 @@ unsafe fn ask(
 /// A refusal gives both: what the platform said, and the code.
 fn finish(outcome: Outcome, entry: &Entry, reply: &Out<*mut c_char>) -> Result<()> {
     if let (true, Some(members)) = (reply.is_wanted(), outcome.reply) {
-        reply.give(&serde_json::to_string(&members).unwrap_or_default(), entry.encoding);
+        reply.give(members.text(), entry.encoding);
     }
     outcome.error.map_or(Ok(()), Err)
 }

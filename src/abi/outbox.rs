@@ -99,7 +99,7 @@ pub unsafe extern "C" fn parklink_dead_list(
     let out = unsafe { Out::new(json, ptr::null_mut()) };
     guard::on(handle, |entry| {
         out.needed("json")?;
-        out.give(&entry.sdk.dead(after, limit)?.to_string(), entry.encoding);
+        out.give(entry.sdk.dead(after, limit)?.to_string(), entry.encoding);
         Ok(())
     })
 }

@@ -41,9 +41,13 @@ pub(super) unsafe fn read<'a>(
 }
 
 /// A new C string in that encoding.
-pub(super) fn to_c(text: &str, encoding: Encoding) -> CString {
+pub(super) fn to_c(text: impl Into<String> + AsRef<str>, encoding: Encoding) -> CString {
+    let bytes = match encoding {
+        Encoding::Utf8 => text.into().into_bytes(),
+        Encoding::Gbk => encoding.encode(text.as_ref()),
+    };
     // JSON has no NUL; a name for one would be, so that nothing is cut.
-    CString::new(encoding.encode(text)).unwrap_or_else(|error| {
+    CString::new(bytes).unwrap_or_else(|error| {
         let mut bytes = error.into_vec();
         bytes.retain(|byte| *byte != 0);
         CString::new(bytes).unwrap_or_default()
@@ -87,7 +91,7 @@ impl<T: Copy> Out<T> {
 
 impl Out<*mut c_char> {
     /// Puts a new string there, which `parklink_string_free` frees.
-    pub(super) fn give(&self, text: &str, encoding: Encoding) {
+    pub(super) fn give(&self, text: String, encoding: Encoding) {
         if self.is_wanted() {
             self.set(to_c(text, encoding).into_raw());
         }

@@ -3,10 +3,8 @@
 use super::table::{self, INTERFACES};
 use super::types::*;
 use super::value::text_of;
-use serde_json::{Map, Value};
+use crate::json::{self, Members, Value};
 use std::borrow::Cow;
-
-type Members = Map<String, Value>;
 
 /// Every interface, sorted by id.
 pub fn all() -> &'static [Interface] {
@@ -105,7 +103,7 @@ impl Interface {
         }
         match message.get("data") {
             Some(Value::Object(data)) => Cow::Borrowed(data),
-            Some(Value::String(text)) => serde_json::from_str(text).map_or(Cow::Borrowed(message), Cow::Owned),
+            Some(Value::String(text)) => json::members_of(text.as_bytes()).map_or(Cow::Borrowed(message), Cow::Owned),
             _ => Cow::Borrowed(message),
         }
     }
@@ -119,14 +117,15 @@ impl Interface {
         let by_content = self.dedupe_by.contains(&CONTENT);
         let mut key = self.id.to_owned();
         for name in self.dedupe_by.iter().filter(|name| **name != CONTENT) {
-            let value = members.get(*name).and_then(text_of).unwrap_or_default();
+            let value = members.get(name).and_then(text_of).unwrap_or_default();
             // The length keeps ("a","bc") and ("ab","c") apart.
             key.push_str(&format!("|{}:{value}", value.len()));
         }
         // Members come in no fixed order.
         let content = by_content.then(|| {
-            let sorted: std::collections::BTreeMap<_, _> = members.iter().collect();
-            serde_json::to_string(&sorted).unwrap_or_default()
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by_key(|(name, _)| *name);
+            sorted.into_iter().collect::<Members>().to_string()
         });
         Some(RepeatKey { key, content })
     }

@@ -149,6 +149,8 @@ pub const CONTENT: &str = "*";
 pub struct Field {
     /// The place of the field: `order_id`, `data.state`, `data[].coupon_id`.
     pub path: &'static str,
+    /// It stands inside another member.
+    pub is_inside: bool,
     /// Its type.
     pub kind: Kind,
     /// The longest text, in characters.

@@ -4,11 +4,9 @@
 //! the table does not name pass.
 
 use super::types::*;
-use super::value::{is_absent, is_decimal, is_secret, member, same_text, text_of};
-use serde_json::{Map, Value};
+use super::value::{is_absent, is_decimal, is_secret, same_text, text_of};
+use crate::json::{Members, Value};
 use std::fmt;
-
-type Members = Map<String, Value>;
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +79,15 @@ pub fn validate(interface: &Interface, members: &Members, side: Side) -> Vec<Pro
         Side::Reply => interface.reply_fields,
     };
     let mut problems = Vec::new();
+    let mut finder = members.finder();
     for field in fields {
         let mut check = Check { field, section: interface.section, root: members, problems: &mut problems };
-        check.walk(members, field.path, String::new());
+        // Nearly all stand at the top.
+        if field.is_inside {
+            check.walk(members, field.path, String::new());
+        } else {
+            check.member(members, finder.get(field.path), field.path, String::new());
+        }
     }
     problems
 }
@@ -99,19 +103,17 @@ struct Check<'a> {
 impl Check<'_> {
     /// Goes down to the objects that should hold the field. A container that is missing is its own field's problem.
     fn walk(&mut self, holder: &Members, path: &str, at: String) {
-        // Nearly all stand at the top: the quickest look tells.
-        let Some(dot) = path.bytes().position(|byte| byte == b'.') else {
-            return self.member(holder, path, at);
+        let Some((head, rest)) = path.split_once('.') else {
+            return self.member(holder, holder.get(path), path, at);
         };
-        let (head, rest) = (&path[..dot], &path[dot + 1..]);
         match head.strip_suffix("[]") {
             None => {
-                if let Some(Value::Object(inner)) = member(holder, head) {
+                if let Some(Value::Object(inner)) = holder.get(head) {
                     self.walk(inner, rest, format!("{at}{head}."));
                 }
             }
             Some(list) => {
-                for (place, item) in member(holder, list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+                for (place, item) in holder.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
                     if let Value::Object(item) = item {
                         self.walk(item, rest, format!("{at}{list}[{place}]."));
                     }
@@ -120,9 +122,8 @@ impl Check<'_> {
         }
     }
 
-    fn member(&mut self, holder: &Members, name: &str, at: String) {
+    fn member(&mut self, holder: &Members, value: Option<&Value>, name: &str, at: String) {
         let field = self.field;
-        let value = member(holder, name);
         let blank = value.and_then(Value::as_str).is_some_and(|text| text.chars().all(char::is_whitespace));
         // A number that is blank is not there; a text that is blank is a text.
         if is_absent(value) || (blank && field.kind == Kind::Number) {
@@ -148,9 +149,13 @@ impl Check<'_> {
         if !field.values.is_empty() && !field.values.iter().any(|allowed| same_text(allowed, &text)) {
             return self.problem(at, name, Rule::Values(field.values), Some(shortened(&text)));
         }
-        let length = text.chars().count();
         match field.max_len {
-            Some(max) if field.kind == Kind::String && length > max as usize => {
+            // No text has more characters than bytes.
+            Some(max) if field.kind == Kind::String && text.len() > max as usize => {
+                let length = text.chars().count();
+                if length <= max as usize {
+                    return;
+                }
                 // Also for a secret: its length gives nothing away.
                 let shown =
                     if is_secret(name) { length.to_string() } else { format!("{length}: {}", shortened(&text)) };
@@ -173,7 +178,7 @@ impl Check<'_> {
                 let own = self.field.path.rsplit_once('.').map_or("", |(container, _)| container);
                 let (beside, name) = path.rsplit_once('.').unwrap_or(("", path));
                 let source = if own == beside { holder } else { self.root };
-                let text = member(source, name).and_then(text_of)?;
+                let text = source.get(name).and_then(text_of)?;
                 values.iter().any(|value| same_text(value, &text)).then_some(Rule::Required(Some(condition)))
             }
         }
@@ -203,7 +208,7 @@ fn described(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(value) => value.to_string(),
-        Value::Number(number) => shortened(&number.to_string()),
+        Value::Number(number) => shortened(number.as_ref()),
         Value::String(text) => format!("the text {}", shortened(text)),
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),

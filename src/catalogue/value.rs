@@ -1,6 +1,6 @@
 //! How the platforms' values compare: a number may be written as text and the other way round.
 
-use serde_json::{Map, Value};
+use crate::json::Value;
 use std::borrow::Cow;
 
 /// The text of a text or a number.
@@ -10,14 +10,6 @@ pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
         Value::Number(number) => Some(Cow::Borrowed(number.as_str())),
         _ => None,
     }
-}
-
-/// A member. In messages as small as nearly all are, comparing names is quicker than hashing one.
-pub(super) fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    if members.len() > 24 {
-        return members.get(name);
-    }
-    members.iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
 }
 
 /// Not there, as the platforms read it.
@@ -93,7 +85,7 @@ pub fn is_secret(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     #[test]
     fn numbers_and_texts_that_mean_the_same() {

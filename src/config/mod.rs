@@ -5,7 +5,7 @@ mod options;
 pub use options::{OPTIONS, Spec, Takes};
 
 use crate::error::{Code, Error, Result};
-use serde_json::{Map, Value};
+use crate::json::{self, Members, Value};
 use std::fmt;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Config {
 impl Config {
     /// Reads and checks a configuration.
     pub fn parse(json: &str, unknown: Unknown) -> Result<Config> {
-        let value: Value = serde_json::from_str(json)
+        let value = json::parse(json)
             .map_err(|error| Error::new(Code::Config, format!("the configuration is not JSON: {error}")))?;
         let Value::Object(members) = value else {
             return Err(Error::new(Code::Config, "the configuration must be a JSON object, as {\"park_id\":\"…\"}"));
@@ -58,7 +58,7 @@ impl Config {
                     }
                 }
                 _ if is_group => return Err(wrong(&name, "an object of options", &value)),
-                value => config.set(name, value, unknown)?,
+                value => config.set(name.into(), value, unknown)?,
             }
         }
         config.check_together()?;
@@ -183,7 +183,7 @@ impl Config {
     }
 
     /// The members of an object option.
-    pub fn object(&self, key: &str) -> Map<String, Value> {
+    pub fn object(&self, key: &str) -> Members {
         self.value(key).and_then(Value::as_object).cloned().unwrap_or_default()
     }
 
@@ -203,8 +203,7 @@ fn take(spec: &Spec, value: Value) -> Result<Option<Value>> {
     let shown = if spec.is_secret { Value::from("***") } else { value.clone() };
     let refuse = |expected: &str| Err(wrong(spec.key, expected, &shown));
     let text = match &value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) | Value::Number(text) => Some(text.to_string()),
         Value::Bool(yes) => Some(if *yes { "1" } else { "0" }.to_owned()),
         _ => None,
     };
@@ -322,7 +321,7 @@ mod tests {
     #[test]
     fn every_default_is_within_its_own_range() {
         for spec in OPTIONS.iter().filter(|spec| !spec.default.is_empty()) {
-            let value: Value = serde_json::from_str(spec.default).unwrap();
+            let value = json::parse(spec.default).unwrap();
             assert!(take(spec, value).is_ok(), "{}", spec.key);
         }
     }

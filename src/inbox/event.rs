@@ -2,8 +2,8 @@
 
 use super::Open;
 use crate::catalogue::{self, Interface, Platform};
+use crate::json::{self, Value};
 use crate::link::Members;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,7 +82,7 @@ impl Event {
             text(&self.service),
             self.kind.name(),
             self.redelivered,
-            serde_json::to_string(&*self.data).unwrap_or_default(),
+            self.data,
         )
     }
 
@@ -121,23 +121,19 @@ fn unwrap(interface: Option<&'static Interface>, message: &Members) -> Members {
         Some(interface) => interface.wrapped,
         None => message.len() <= 2 && message.contains_key("data"),
     };
-    let mut flat = message.clone();
-    flat.shift_remove("service_name");
-    if !is_wrapped {
-        return flat;
-    }
-    let inner = match flat.get("data") {
-        Some(Value::Object(inner)) => inner.clone(),
-        Some(Value::String(text)) => match serde_json::from_str(text) {
-            Ok(Value::Object(inner)) => inner,
-            _ => return flat,
-        },
-        _ => return flat,
+    let inner = match message.get("data").filter(|_| is_wrapped) {
+        Some(Value::Object(inner)) => Some(inner.clone()),
+        Some(Value::String(text)) => json::members_of(text.as_bytes()),
+        _ => None,
     };
-    flat.shift_remove("data");
-    let mut data = inner;
-    for (name, value) in flat {
-        data.entry(name).or_insert(value);
+    let is_outside = |name: &str| name == "service_name" || (name == "data" && inner.is_some());
+    let beside = message.iter().filter(|(name, _)| !is_outside(name));
+    match &inner {
+        None => beside.collect(),
+        // What is inside wins.
+        Some(inner) => {
+            let beside = beside.filter(|(name, _)| !inner.contains_key(name));
+            inner.iter().chain(beside).collect()
+        }
     }
-    data
 }

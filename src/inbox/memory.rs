@@ -6,9 +6,9 @@ use super::reply::complete;
 use super::{Answer, Inbox, Open};
 use crate::catalogue::{Platform, same_value};
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value, members};
 use crate::link::Members;
 use crate::store::{NewEvent, StoredEvent, Taken};
-use serde_json::{Value, json};
 
 /// How many downlinks are remembered at most, whatever their age.
 const MOST: i64 = 1_000_000;
@@ -41,7 +41,7 @@ impl Inbox {
             content: key.content,
             platform: event.platform.name(),
             service: event.service.clone(),
-            message: serde_json::to_string(&*event.message).unwrap_or_default(),
+            message: event.message.to_string(),
         };
         if event.id.is_multiple_of(FORGET_EVERY) {
             store.forget_events(self.limits.window_seconds, MOST);
@@ -209,7 +209,7 @@ impl Inbox {
         let fits = |open: &Open| {
             let keys = open.interface.map_or(&[][..], |interface| interface.correlate_by);
             open.service == service
-                && keys.iter().all(|key| match (given.get(*key), open.data.get(*key)) {
+                && keys.iter().all(|key| match (given.get(key), open.data.get(key)) {
                     (Some(given), Some(asked)) => same_value(given, asked),
                     _ => true,
                 })
@@ -220,7 +220,7 @@ impl Inbox {
 
 /// An answer as it is kept.
 pub(super) fn as_text(answer: &Answer) -> String {
-    json!({"service": answer.service, "data": answer.data}).to_string()
+    members! {"service": &answer.service, "data": answer.data.clone()}.to_string()
 }
 
 /// Whether the answer says that it was done.
@@ -231,7 +231,7 @@ pub(super) fn is_yes(answer: &Answer) -> bool {
 }
 
 fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer> {
-    let stored: Value = serde_json::from_str(text).ok()?;
+    let stored = json::parse(text).ok()?;
     Some(Answer {
         event_id: id,
         platform: event.platform,
@@ -244,7 +244,7 @@ fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer> {
 fn revive(stored: &StoredEvent) -> Option<Event> {
     let platforms = [Platform::Cloud, Platform::Bolink, Platform::Union, Platform::Etcp];
     let platform = platforms.into_iter().find(|platform| platform.name() == stored.platform)?;
-    let Ok(Value::Object(message)) = serde_json::from_str(&stored.message) else { return None };
+    let message = json::members_of(stored.message.as_bytes())?;
     let mut event = Event::new(stored.id, platform, message);
     event.is_stored = true;
     Some(event)

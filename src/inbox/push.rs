@@ -4,9 +4,9 @@
 use super::memory::{as_text, is_yes};
 use super::{Answer, Event, EventKind, Inbox};
 use crate::catalogue::{Platform, RepeatKey};
+use crate::json::Value;
 use crate::link::Members;
 use crate::store::Taken;
-use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -207,20 +207,20 @@ pub(super) fn in_both_words(data: &mut Members) {
     let is_zero = |value: &Value| crate::catalogue::same_value(value, &Value::from(0));
     if !data.contains_key("code") {
         let is_yes = data.get("state").is_none_or(|state| !is_zero(state));
-        data.insert("code".into(), Value::from(u8::from(!is_yes)));
+        data.insert("code", Value::from(u8::from(!is_yes)));
     }
     let is_yes = data.get("code").is_some_and(is_zero);
-    data.insert("state".into(), Value::from(u8::from(is_yes)));
+    data.insert("state", Value::from(u8::from(is_yes)));
     if !data.contains_key("message") {
         let said = data.get("errmsg").filter(|text| *text != "").cloned();
-        data.insert("message".into(), said.unwrap_or_else(|| Value::from(if is_yes { "ok" } else { "failed" })));
+        data.insert("message", said.unwrap_or_else(|| Value::from(if is_yes { "ok" } else { "failed" })));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn key(key: &str, content: Option<&str>) -> RepeatKey {
         RepeatKey { key: key.into(), content: content.map(str::to_owned) }

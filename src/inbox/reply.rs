@@ -3,8 +3,8 @@
 use super::Open;
 use crate::catalogue::{Field, Interface, Platform, Required, Side, validate};
 use crate::error::{Code, Error, Result};
+use crate::json::{Value, members};
 use crate::link::Members;
-use serde_json::{Value, json};
 
 /// An answer on its way.
 #[derive(Debug, Clone)]
@@ -28,10 +28,10 @@ const RELAY_PATH: &str = "commapi/upMessage";
 /// Makes the answer complete: names, and the members that tie it to the downlink. The software's own values win.
 pub(crate) fn complete(open: &Open, given: Members) -> Answer {
     let mut data = Members::new();
-    data.insert("service_name".into(), Value::from(open.service.as_str()));
+    data.insert("service_name", Value::from(open.service.as_str()));
     let home = open.interface.map_or(open.platform, |interface| interface.platform);
     if let Some(target) = home.data_target() {
-        data.insert("data_target".into(), Value::from(target));
+        data.insert("data_target", Value::from(target));
     }
     data.extend(given);
     for name in echoed(open.interface) {
@@ -46,11 +46,11 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
     }
     let is_relayed = open.interface.is_some_and(|interface| interface.reply_names.contains(&RELAYED));
     if is_relayed && !data.contains_key("path") {
-        let target = data.shift_remove("data_target").unwrap_or_else(|| Value::from("bolink"));
-        let outer = json!({"service_name": RELAYED, "data_target": target, "path": RELAY_PATH, "data": data});
-        data = outer.as_object().cloned().unwrap_or_default();
+        let target = data.remove("data_target").unwrap_or_else(|| Value::from("bolink"));
+        let outer = members! {"service_name": RELAYED, "data_target": target, "path": RELAY_PATH, "data": data};
+        data = outer;
     } else {
-        data.entry("errmsg").or_insert_with(|| Value::from(""));
+        data.or_insert("errmsg", || Value::from(""));
     }
     let service = if is_relayed { RELAYED.to_owned() } else { open.service.clone() };
     Answer { event_id: 0, platform: open.platform, interface: open.interface, service, data }
@@ -68,8 +68,8 @@ fn echoed(interface: Option<&'static Interface>) -> impl Iterator<Item = &'stati
 
 /// A well-formed no.
 pub fn refusal(open: &Open, text: &str) -> Answer {
-    let given = json!({"state": 0, "errmsg": text});
-    complete(open, given.as_object().cloned().unwrap_or_default())
+    let given = members! {"state": 0, "errmsg": text};
+    complete(open, given)
 }
 
 /// Holds an answer against the interface's table.

@@ -1,7 +1,7 @@
 //! The members of a record as one link sends them: shared with the caller, not copied.
 
 use super::Members;
-use serde_json::Value;
+use crate::json::Value;
 use std::sync::Arc;
 
 /// The names that tell the library where a record goes; links that want them inside have them in the head.
@@ -47,7 +47,7 @@ impl Data {
 
     /// Every member, as sent.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let own = self.own.iter().map(|(name, value)| (name.as_str(), value));
+        let own = self.own.iter();
         let head = self.head.iter().map(|(name, value)| (*name, value));
         head.chain(own.filter(|(name, _)| self.is_own(name))).chain(self.stamp.iter().map(|value| (STAMP, value)))
     }

@@ -2,7 +2,7 @@
 
 use super::Members;
 use crate::error::{Code, Error};
-use serde_json::json;
+use crate::json::members;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,14 +54,13 @@ impl Health {
     /// For the status.
     pub fn status(&self) -> Members {
         let facts = self.lock();
-        let status = json!({
+        members! {
             "state": facts.state,
             "since": facts.since,
-            "last_error": facts.last_error,
+            "last_error": facts.last_error.clone(),
             "sent": facts.sent,
             "failed": facts.failed,
-        });
-        status.as_object().cloned().unwrap_or_default()
+        }
     }
 }
 

@@ -8,7 +8,6 @@ pub mod dial;
 pub mod etcp;
 pub mod health;
 pub mod http;
-pub mod members;
 pub mod once;
 mod phase;
 mod shown;
@@ -16,14 +15,12 @@ pub mod union;
 
 pub use self::data::Data;
 pub use self::shown::shown;
+pub use crate::json::Members;
 
 use crate::catalogue::{Interface, Platform};
 use crate::error::Result;
-use serde_json::{Map, Value};
+use crate::json::Text;
 use std::time::Instant;
-
-/// The members of a message.
-pub type Members = Map<String, Value>;
 
 /// A record on its way to a platform.
 #[derive(Debug)]
@@ -31,7 +28,7 @@ pub struct Request {
     /// What the catalogue knows of it; `None` when it knows nothing.
     pub interface: Option<&'static Interface>,
     /// The name it has on this platform's wire.
-    pub service: String,
+    pub service: Text,
     /// Its members, as they go into `data`.
     pub data: Data,
     /// When the caller stops waiting.

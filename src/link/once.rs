@@ -5,6 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 enum Slot<T> {
     Empty,
+    /// Someone sleeps until it is filled; only then does waking cost a call of the system.
+    Awaited,
     Full(T),
     /// The giver is gone.
     Closed,
@@ -22,10 +24,14 @@ impl<T> Shared<T> {
 
     fn fill(&self, with: Slot<T>) {
         let mut slot = self.lock();
-        if matches!(*slot, Slot::Empty) {
-            *slot = with;
-            drop(slot);
-            self.filled.notify_one();
+        match std::mem::replace(&mut *slot, with) {
+            Slot::Empty => {}
+            Slot::Awaited => {
+                drop(slot);
+                self.filled.notify_one();
+            }
+            // The giver's end after what it gave.
+            given => *slot = given,
         }
     }
 }
@@ -58,7 +64,7 @@ impl<T> Drop for Giver<T> {
 impl<T> Taker<T> {
     /// Whether waiting would not wait.
     pub fn is_ready(&self) -> bool {
-        !matches!(*self.0.lock(), Slot::Empty)
+        !matches!(*self.0.lock(), Slot::Empty | Slot::Awaited)
     }
 
     /// Waits for the value; `None` when the giver went without giving.
@@ -68,7 +74,7 @@ impl<T> Taker<T> {
             match std::mem::replace(&mut *slot, Slot::Closed) {
                 Slot::Full(value) => return Some(value),
                 Slot::Closed => return None,
-                Slot::Empty => *slot = Slot::Empty,
+                Slot::Empty | Slot::Awaited => *slot = Slot::Awaited,
             }
             slot = self.0.filled.wait(slot).unwrap_or_else(PoisonError::into_inner);
         }

@@ -2,18 +2,15 @@
 
 use super::Members;
 use crate::catalogue::is_secret;
-use serde_json::Value;
+use crate::json::Value;
 
 /// The members with keys, tokens and codes blotted out.
 pub fn shown(members: &Members) -> String {
-    Value::Object(blotted(members)).to_string()
+    blotted(members).to_string()
 }
 
 fn blotted(members: &Members) -> Members {
-    members
-        .iter()
-        .map(|(name, value)| (name.clone(), if is_secret(name) { "***".into() } else { plain(value) }))
-        .collect()
+    members.iter().map(|(name, value)| (name, if is_secret(name) { "***".into() } else { plain(value) })).collect()
 }
 
 fn plain(value: &Value) -> Value {

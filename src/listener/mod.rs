@@ -15,12 +15,12 @@ use self::push::Keys;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::Inbox;
+use crate::json::members;
 use crate::link::Members;
 use crate::log::Log;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -133,7 +133,7 @@ impl Listener {
     /// For the status: where it listens and what it saw.
     pub fn status(&self) -> Members {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let status = json!({
+        members! {
             "addr": self.addr.to_string(),
             "tls": self.is_tls,
             "connections": count(&self.counts.connections),
@@ -141,8 +141,7 @@ impl Listener {
             "answered": count(&self.counts.answered),
             "refused": count(&self.counts.refused),
             "evicted": count(&self.counts.evicted),
-        });
-        status.as_object().cloned().unwrap_or_default()
+        }
     }
 
     /// Ends it at once: the port is free and every connection closed when this returns.

@@ -2,11 +2,11 @@
 
 use crate::catalogue::{self, Interface, Platform};
 use crate::config::Config;
+use crate::json::Value;
 use crate::link::Members;
 use crate::wire::envelope::{self, Fault};
 use crate::wire::push::{self, Reading};
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
-use serde_json::Value;
 
 /// Members with the time at which a push was made, where they are signed with it.
 const TIMES: [(&str, &str); 3] =
@@ -108,11 +108,11 @@ impl Keys {
             let why = "data has no service_name: let the platform push to an address that ends with it, as /union/plat_escape_order";
             return Err(Refusal::Shape(why.to_owned()));
         };
-        beside.shift_remove("service_name");
+        beside.remove("service_name");
         let mut message = Members::new();
-        message.insert("service_name".into(), Value::from(service.as_str()));
+        message.insert("service_name", Value::from(service.as_str()));
         message.extend(beside);
-        message.insert("data".into(), data);
+        message.insert("data", data);
         let interface = catalogue::downlink(Platform::Union, &service, &message);
         Ok(Push { message, interface: interface.filter(|interface| interface.platform == Platform::Union) })
     }
@@ -127,7 +127,7 @@ impl Keys {
         let is_exit = members.get("exitTime").is_some_and(|time| !time.is_null() && *time != "");
         let service = if is_exit { "car_out" } else { "car_in" };
         let mut message = Members::new();
-        message.insert("service_name".into(), Value::from(service));
+        message.insert("service_name", Value::from(service));
         message.extend(members);
         let interface = catalogue::downlink(Platform::Etcp, service, &message);
         Ok(Push { message, interface })
@@ -137,7 +137,7 @@ impl Keys {
         let Some(interface) = push.interface.filter(|_| self.max_age_s > 0) else { return Ok(()) };
         let Some((_, member)) = TIMES.iter().find(|(id, _)| *id == interface.id) else { return Ok(()) };
         let members = interface.members(&push.message);
-        let Some(told) = members.get(*member).filter(|told| !told.is_null() && **told != "") else { return Ok(()) };
+        let Some(told) = members.get(member).filter(|told| !told.is_null() && **told != "") else { return Ok(()) };
         let now = Utc::now().timestamp();
         match seconds(told) {
             Some(time) if (now - time).abs() <= self.max_age_s => Ok(()),
@@ -173,7 +173,7 @@ fn seconds(value: &Value) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     #[test]
     fn times_are_unix_seconds_or_beijings() {

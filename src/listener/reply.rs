@@ -3,6 +3,7 @@
 use super::push::Refusal;
 use crate::catalogue::{Interface, Platform};
 use crate::inbox::Answer;
+use crate::json::{Value, members};
 use crate::link::Members;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,6 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
-use serde_json::{Value, json};
 
 /// What goes out.
 pub type Reply = Response<Full<Bytes>>;
@@ -28,15 +28,15 @@ fn with(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -
     reply
 }
 
-fn json_of(status: StatusCode, value: &Value) -> Reply {
-    with(status, HeaderValue::from_static("application/json;charset=utf-8"), value.to_string())
+fn json_of(status: StatusCode, members: &Members) -> Reply {
+    with(status, HeaderValue::from_static("application/json;charset=utf-8"), members.to_string())
 }
 
 /// A no of ours, in the platform's words.
 pub fn no(status: StatusCode, platform: Option<Platform>, code: i64, why: &str) -> Reply {
     let mut reply = match platform {
-        Some(Platform::Etcp) => json_of(status, &json!({"code": code, "message": why})),
-        _ => json_of(status, &json!({"state": 0, "errmsg": why})),
+        Some(Platform::Etcp) => json_of(status, &members! {"code": code, "message": why}),
+        _ => json_of(status, &members! {"state": 0, "errmsg": why}),
     };
     let headers = reply.headers_mut();
     match status {
@@ -63,29 +63,29 @@ pub fn refused(platform: Platform, refusal: &Refusal) -> Reply {
 /// Taken, where no answer of the software's is due.
 pub fn noted(platform: Platform) -> Reply {
     match platform {
-        Platform::Etcp => json_of(StatusCode::OK, &json!({"code": 0, "message": "ok"})),
-        _ => json_of(StatusCode::OK, &json!({"state": 1, "errmsg": ""})),
+        Platform::Etcp => json_of(StatusCode::OK, &members! {"code": 0, "message": "ok"}),
+        _ => json_of(StatusCode::OK, &members! {"state": 1, "errmsg": ""}),
     }
 }
 
 /// The software's answer.
 pub fn answer(answer: &Answer) -> Reply {
     let mut data = answer.data.clone();
-    data.shift_remove("data_target");
+    data.remove("data_target");
     let interface = answer.interface;
     let has =
         |name: &str| interface.is_some_and(|interface| interface.reply_fields.iter().any(|field| field.path == name));
     if !has("service_name") {
-        data.shift_remove("service_name");
+        data.remove("service_name");
     }
     if answer.platform == Platform::Etcp {
-        data.shift_remove("state");
-        data.shift_remove("errmsg");
+        data.remove("state");
+        data.remove("errmsg");
     }
     if interface.is_some_and(|interface| interface.id == PICTURE) {
         return picture(&data);
     }
-    json_of(StatusCode::OK, &Value::Object(data))
+    json_of(StatusCode::OK, &data)
 }
 
 /// Nobody could take it now.

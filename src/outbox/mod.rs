@@ -10,12 +10,12 @@ use crate::catalogue::Platform;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::Inbox;
+use crate::json::{Members, Value, members};
 use crate::link::Link;
 use crate::link::dial::Cancel;
 use crate::log::Log;
 use crate::sdk::Outcome;
 use crate::store::{NewRecord, Store};
-use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -47,9 +47,9 @@ pub struct Outbox {
 
 /// The outcome of an upload that was put into the outbox.
 pub fn queued(ticket: u64, why: &str) -> Outcome {
-    let reply = json!({"state": 1, "errmsg": why, "ticket": ticket, "queued": true});
+    let reply = members! {"state": 1, "errmsg": why, "ticket": ticket, "queued": true};
     let error = Error::new(Code::Queued, format!("stored under ticket {ticket}, will be sent: {why}"));
-    Outcome { reply: reply.as_object().cloned(), error: Some(error) }
+    Outcome { reply: Some(reply), error: Some(error) }
 }
 
 /// Records of the class log that make room at a time.
@@ -195,10 +195,10 @@ impl Outbox {
     /// For `parklink_status`, by link.
     pub fn status(&self) -> Value {
         let lines = self.lines.iter().map(|line| (line.platform.name().to_owned(), line.status()));
-        let mut status: serde_json::Map<String, Value> = lines.collect();
+        let mut status: Members = lines.collect();
         let total = self.shared.store.total();
         let dead = self.shared.store.read(|reader| reader.dead_count()).unwrap_or(-1);
-        status.insert("total".into(), json!({"records": total.records, "bytes": total.bytes, "dead": dead}));
+        status.insert("total", members! {"records": total.records, "bytes": total.bytes, "dead": dead});
         Value::Object(status)
     }
 

@@ -2,8 +2,8 @@
 
 use crate::catalogue::Platform;
 use crate::error::{Code, Error};
+use crate::json::{Value, members};
 use crate::sdk::Outcome;
-use serde_json::Value;
 use std::time::Duration;
 
 /// The verdict.
@@ -68,7 +68,7 @@ pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service:
         Some(error) if error.code == Code::Pending => ("delivered", error.code.name(), error.message.as_str()),
         Some(error) => ("dead", error.code.name(), error.message.as_str()),
     };
-    let report = serde_json::json!({
+    let report = members! {
         "ticket": ticket,
         "platform": platform.name(),
         "interface": interface,
@@ -76,7 +76,7 @@ pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service:
         "outcome": word,
         "code": code,
         "message": message,
-        "reply": outcome.reply.clone().map_or(Value::Null, Value::Object),
-    });
+        "reply": outcome.reply.clone(),
+    };
     report.to_string()
 }

@@ -5,11 +5,11 @@ use super::line::Line;
 use super::verdict::{self, Verdict};
 use crate::catalogue;
 use crate::error::{Code, Error};
+use crate::json::{self, Value};
 use crate::link::backoff::Backoff;
 use crate::link::{Link, Members, RequestKind};
 use crate::sdk::{Outcome, of_reply, request};
 use crate::store::{Record, Settled};
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -72,7 +72,7 @@ fn send_changed(line: &Arc<Line>, shared: &Shared, record: Record) {
 }
 
 fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
-    let Ok(Value::Object(members)) = serde_json::from_str(&record.data) else {
+    let Some(members) = json::members_of(record.data.as_bytes()) else {
         return Outcome::from(Error::new(Code::Json, "the stored record is not JSON: the store was changed by hand"));
     };
     let interface = record.interface.as_deref().and_then(catalogue::by_id);
@@ -129,7 +129,7 @@ fn die(line: &Arc<Line>, shared: &Shared, record: Record, error: Error, outcome:
         record.ticket,
         error.message
     ));
-    let reply = outcome.reply.as_ref().and_then(|reply| serde_json::to_string(reply).ok());
+    let reply = outcome.reply.as_ref().map(Members::to_string);
     finish(line, shared, record, Settled::Dead { code: error.code, message: error.message, reply }, outcome);
 }
 
@@ -156,8 +156,8 @@ fn pause_of(shared: &Shared, attempts: i64) -> Duration {
 
 /// The record with the member that only makes its bytes other ones.
 pub fn vary(data: &str) -> Option<String> {
-    let mut members: Members = serde_json::from_str(data).ok()?;
+    let mut members = json::members_of(data.as_bytes())?;
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
-    members.insert("random_temp".into(), Value::from(stamp.to_string()));
-    serde_json::to_string(&members).ok()
+    members.insert("random_temp", Value::from(stamp.to_string()));
+    Some(members.to_string())
 }

@@ -5,11 +5,11 @@ use crate::catalogue::{self, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::DeliveryHandler;
+use crate::json::{self, Value, members};
 use crate::link::{Members, Pending, RequestKind};
 use crate::log::Log;
 use crate::outbox::{Outbox, queued, vary};
 use crate::store::{NewRecord, Store};
-use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -92,7 +92,7 @@ impl Sdk {
     }
 
     pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>) -> Outcome {
-        let keeps = is_keepable(way.interface, members) && self.config.word("outbox.when_offline") == "queue";
+        let keeps = self.limits.keeps && is_keepable(way.interface, members);
         let live = match begun {
             Begun::Behind if keeps => return self.behind(way, members),
             Begun::Behind => {
@@ -181,8 +181,8 @@ impl Sdk {
     pub fn dead(&self, after: u64, limit: u32) -> Result<Value> {
         let letters = self.outbox()?.store().read(|reader| reader.dead_after(after.cast_signed(), i64::from(limit)))?;
         let shown = letters.into_iter().map(|dead| {
-            let parsed = |text: &str| serde_json::from_str(text).unwrap_or(Value::Null);
-            json!({
+            let parsed = |text: &str| json::parse(text).unwrap_or_default();
+            members! {
                 "id": dead.record.id,
                 "ticket": dead.record.ticket,
                 "platform": dead.platform,
@@ -195,9 +195,9 @@ impl Sdk {
                 "code": dead.code,
                 "message": dead.message,
                 "reply": dead.reply.as_deref().map(parsed),
-            })
+            }
         });
-        Ok(shown.collect())
+        Ok(shown.map(Value::Object).collect())
     }
 
     /// Puts dead letters back in line, all (`None`) or those of a ticket; tells how many.
@@ -253,7 +253,7 @@ fn part(way: &Way<'_>, members: &Members) -> NewRecord {
         service: way.service().to_owned(),
         order_key: way.interface.and_then(|interface| order_key(interface, members)),
         class: way.interface.map_or("record", |interface| interface.class.name()),
-        data: serde_json::to_string(members).unwrap_or_default(),
+        data: members.to_string(),
         attempts: 0,
     }
 }

@@ -7,9 +7,9 @@
 use super::{Outcome, Sdk, outcome};
 use crate::catalogue::{self, Platform, Side};
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value};
 use crate::link::Members;
 use crate::link::http::Client;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -30,10 +30,9 @@ impl Sdk {
         self.check_host(target.uri().host().unwrap_or_default())?;
         let body = form(&file)?;
         let answer = client.post(&target, &body, Instant::now() + patience)?.ok()?;
-        match serde_json::from_slice(&answer) {
-            Ok(Value::Object(reply)) => Ok(outcome::of_reply(Platform::Bolink, interface, SERVICE, reply)),
-            _ => Err(Error::new(Code::Protocol, "the platform's answer to a file is not a JSON object")),
-        }
+        let wrong = || Error::new(Code::Protocol, "the platform's answer to a file is not a JSON object");
+        let reply = json::members_of(&answer).ok_or_else(wrong)?;
+        Ok(outcome::of_reply(Platform::Bolink, interface, SERVICE, reply))
     }
 
     fn allowed_file(&self, path: &str) -> Result<PathBuf> {

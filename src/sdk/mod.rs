@@ -22,12 +22,12 @@ use crate::catalogue::{self, Direction, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
+use crate::json::{self, Value, members};
 use crate::link::dial::Cancel;
 use crate::link::{Link, Members};
 use crate::listener::Listener;
 use crate::log::Log;
 use crate::outbox::Outbox;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -56,6 +56,8 @@ pub struct Sdk {
 struct CallLimits {
     /// Longest text taken.
     text: usize,
+    /// A record that cannot be sent now is kept.
+    keeps: bool,
     cloud: Duration,
     bolink: Duration,
 }
@@ -93,6 +95,7 @@ impl Sdk {
         }
         let limits = CallLimits {
             text: usize::try_from(config.number("limits.text_bytes")).unwrap_or(usize::MAX),
+            keeps: config.word("outbox.when_offline") == "queue",
             cloud: config.millis("cloud.request_timeout_ms"),
             bolink: config.millis("bolink.request_timeout_ms"),
         };
@@ -119,7 +122,7 @@ impl Sdk {
     /// The same with the service_name fixed: `in_park`, `out_park`, `etc_pay`, `pay_status`.
     pub fn upload_as(&self, service: &str, json: &str) -> Outcome {
         let named = self.parse(json).map(|mut members| {
-            members.insert("service_name".into(), Value::from(service));
+            members.insert("service_name", Value::from(service));
             members
         });
         named.and_then(|members| self.upload_members(members)).unwrap_or_else(Outcome::from)
@@ -139,7 +142,7 @@ impl Sdk {
         })?;
         let service = interface.service.ok_or_else(|| title_only(interface))?;
         self.prepare(interface, &mut members);
-        members.insert("service_name".into(), Value::from(service.split('.').next().unwrap_or(service)));
+        members.insert("service_name", Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
             Direction::Uplink if service == files::SERVICE => self.upload_file(&members),
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &Arc::new(members)),
@@ -161,7 +164,7 @@ impl Sdk {
             let message = format!("the text has {} bytes, at most {limit} are taken (limits.text_bytes)", json.len());
             return Err(Error::new(Code::TooLarge, message));
         }
-        match crate::link::members::read(json) {
+        match json::parse_members(json) {
             Ok(Some(members)) => Ok(members),
             Ok(None) => Err(Error::new(Code::Json, "the text must be a JSON object, as {\"service_name\":\"…\"}")),
             Err(error) => Err(Error::new(Code::Json, format!("the text is not JSON: {error}"))),
@@ -207,6 +210,9 @@ impl Sdk {
         for way in ways {
             self.check(way.interface, members, Side::Request)?;
         }
+        if let [way] = ways {
+            return Ok(self.finish(way, members, self.begin(way, members)));
+        }
         let begun: Vec<_> = ways.iter().map(|way| self.begin(way, members)).collect();
         let outcomes =
             begun.into_iter().zip(ways).map(|(begun, way)| (way.link.platform(), self.finish(way, members, begun)));
@@ -249,7 +255,7 @@ impl Sdk {
         let service = members.get("service_name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut data = members;
         if let Some(target) = interface.platform.data_target() {
-            data.entry("data_target").or_insert_with(|| Value::from(target));
+            data.or_insert("data_target", || Value::from(target));
         }
         self.log.info(format_args!(
             "{}: an answer to {service} that no open downlink asked for",
@@ -276,7 +282,7 @@ impl Sdk {
             self.links.iter().map(|link| (link.platform().name().to_owned(), Value::Object(link.status()))).collect();
         let (waiting, unanswered) = self.inbox.depth();
         let outbox = self.outbox.as_ref().map(Outbox::status);
-        let status = json!({
+        members! {
             "outbox": outbox,
             "version": env!("CARGO_PKG_VERSION"),
             "park_id": self.config.text("park_id"),
@@ -284,9 +290,8 @@ impl Sdk {
             "net_status": u8::from(self.is_payment_up()),
             "links": links,
             "listener": self.listener.as_ref().map(Listener::status),
-            "events": {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
-        });
-        status.as_object().cloned().unwrap_or_default()
+            "events": members! {"waiting": waiting, "unanswered": unanswered, "answers_under_way": self.answers.left()},
+        }
     }
 
     /// Waits until every link is up or one has failed, at most `timeout`; the error tells which and why.

@@ -2,8 +2,8 @@
 
 use crate::catalogue::{Class, Interface, Platform, Required, is_number, same_value};
 use crate::error::{Code, Error};
+use crate::json::{Value, members};
 use crate::link::{Members, cloud};
-use serde_json::{Value, json};
 
 /// What came of an upload or call.
 #[derive(Debug, Clone)]
@@ -22,8 +22,8 @@ impl From<Error> for Outcome {
 
 /// An answer to a downlink was taken over.
 pub fn handed_over() -> Outcome {
-    let reply = json!({"state": 1, "errmsg": ""});
-    Outcome { reply: reply.as_object().cloned(), error: None }
+    let reply = members! {"state": 1, "errmsg": ""};
+    Outcome { reply: Some(reply), error: None }
 }
 
 /// Brings a reply to one meaning: where another member tells the outcome (`code` 0, 1 or 200), `state` and `errmsg` tell
@@ -34,9 +34,9 @@ fn with_state(interface: Option<&Interface>, reply: &mut Members) {
     let is_success = values.iter().any(|value| same_value(told, &Value::from(*value)));
     let message = reply.get("message").cloned().unwrap_or_else(|| Value::from(""));
     if !is_success || !reply.contains_key("state") {
-        reply.insert("state".into(), Value::from(u8::from(is_success)));
+        reply.insert("state", Value::from(u8::from(is_success)));
     }
-    reply.entry("errmsg").or_insert(message);
+    reply.or_insert("errmsg", || message);
 }
 
 /// Whether an answer to a charge lacks the number that tells of it: neither paid nor refused.
@@ -50,22 +50,14 @@ fn is_unsaid_charge(interface: Option<&Interface>, reply: &Members) -> bool {
 /// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge.
 pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
     with_state(interface, &mut reply);
-    let text = |name: &str| match reply.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => String::new(),
-        Some(other) => other.to_string(),
-    };
-    // Older cloud services tell missing fields in `error`.
-    let why =
-        [text("errmsg"), text("error"), text("message")].into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
         // The record was taken the first time; only our knowledge of it was lost.
-        reply.insert("state".into(), Value::from(1));
+        reply.insert("state", Value::from(1));
         return Outcome { reply: Some(reply), error: None };
     }
-    let state = text("state");
+    let state = reply.plain("state");
     let is = |number: u8| reply.get("state").is_some_and(|state| same_value(state, &Value::from(number)));
-    let error = match state.as_str() {
+    let error = match &*state {
         _ if is_unsaid_charge(interface, &reply) => {
             let what = if state.is_empty() { "without state" } else { "a state that is no number" };
             let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
@@ -78,7 +70,10 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
             format!("{service}: {} has taken it, the result comes as a downlink", platform.name()),
         )),
         state => {
-            let why = if why.is_empty() { "no reason given (of an update or delete: nothing matched)" } else { &why };
+            // Older cloud services tell missing fields in `error`.
+            let mut words = ["errmsg", "error", "message"].into_iter().map(|name| reply.plain(name));
+            let why = words.find(|text| !text.is_empty());
+            let why = why.as_deref().unwrap_or("no reason given (of an update or delete: nothing matched)");
             Some(Error::new(Code::Refused, format!("{service}: {} answered state {state}: {why}", platform.name())))
         }
     };
@@ -88,17 +83,12 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
 /// The outcomes of one record on several platforms as one: the platform that takes the money speaks, a failure of the
 /// other is told, and `links` holds each one's own.
 pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
-    if outcomes.len() == 1
-        && let Some((_, outcome)) = outcomes.pop()
-    {
-        return outcome;
-    }
     let each: Members = outcomes
         .iter()
         .map(|(platform, outcome)| {
             let code = outcome.error.as_ref().map_or("ok", |error| error.code.name());
             let message = outcome.error.as_ref().map_or("", |error| error.message.as_str());
-            (platform.name().to_owned(), json!({"code": code, "message": message, "reply": outcome.reply}))
+            (platform.name().to_owned(), members! {"code": code, "message": message, "reply": outcome.reply.clone()})
         })
         .collect();
     let at = outcomes.iter().position(|(platform, _)| *platform == Platform::Bolink).unwrap_or(0);
@@ -110,6 +100,6 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
         first.error = Some(error);
     }
     let mut reply = first.reply.unwrap_or_default();
-    reply.insert("links".into(), Value::Object(each));
+    reply.insert("links", Value::Object(each));
     Outcome { reply: Some(reply), error: first.error }
 }

@@ -3,8 +3,8 @@
 use super::{Outcome, Sdk};
 use crate::catalogue::{self, Platform, Side};
 use crate::error::Result;
+use crate::json::{Value, members};
 use crate::link::Members;
-use serde_json::{Value, json};
 
 impl Sdk {
     /// Bolink's link is up; without one, the cloud's, which carries Bolink's messages.
@@ -20,7 +20,7 @@ impl Sdk {
         let of = |name: &str, otherwise: Value| {
             known.as_ref().and_then(|known| known.get(name)).cloned().unwrap_or(otherwise)
         };
-        let reply = json!({
+        let reply = members! {
             "state": 1,
             "balance": of("balance", Value::from("0.00")),
             "is_exist": u8::from(known.is_some()),
@@ -30,7 +30,7 @@ impl Sdk {
             "order_id": members.get("order_id"),
             "autopay": of("autopay", Value::from(0)),
             "errmsg": "",
-        });
-        Ok(Outcome { reply: reply.as_object().cloned(), error: None })
+        };
+        Ok(Outcome { reply: Some(reply), error: None })
     }
 }

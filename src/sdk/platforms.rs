@@ -4,11 +4,11 @@ use super::Sdk;
 use crate::catalogue::{Direction, Interface, Platform};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::etcp::EtcpLink;
 use crate::link::union::UnionLink;
 use crate::link::{Link, Members, etcp, union};
 use crate::log::Log;
-use serde_json::Value;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -47,13 +47,15 @@ pub fn missing(platform: Platform, what: &str) -> Error {
 impl Sdk {
     /// The id of the call that `etc_pay` is, when the open API carries it: `etc.by`, else whether there is a cloud link.
     pub(super) fn etc_by_union(&self, service: &str, target: Option<&str>) -> Option<&'static str> {
-        let has = |platform| self.links.iter().any(|link| link.platform() == platform);
-        let is_chosen = match self.config.word("etc.by") {
-            "union" => true,
-            "sdk" => false,
-            _ => has(Platform::Union) && !has(Platform::Cloud),
+        let is_chosen = || {
+            let has = |platform| self.links.iter().any(|link| link.platform() == platform);
+            match self.config.word("etc.by") {
+                "union" => true,
+                "sdk" => false,
+                _ => has(Platform::Union) && !has(Platform::Cloud),
+            }
         };
-        (service == "etc_pay" && target.is_none() && is_chosen).then_some(ETC_BY_UNION)
+        (service == "etc_pay" && target.is_none() && is_chosen()).then_some(ETC_BY_UNION)
     }
 
     /// Takes a call in the document's own envelope too, and fills in what the configuration knows.
@@ -63,8 +65,8 @@ impl Sdk {
         }
         let has = |path: &str| interface.fields.iter().any(|field| field.path == path);
         let is_enveloped = interface.wrapped && !has("data") && members.get("data").is_some_and(Value::is_object);
-        if is_enveloped && let Some(Value::Object(inner)) = members.shift_remove("data") {
-            members.shift_remove("sign");
+        if is_enveloped && let Some(Value::Object(inner)) = members.remove("data") {
+            members.remove("sign");
             members.extend(inner);
         }
         let mut fill = |path: &str, value: Option<Value>| {

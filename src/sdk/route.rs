@@ -3,8 +3,8 @@
 use super::Sdk;
 use crate::catalogue::{Candidate, Interface, Platform};
 use crate::error::{Code, Error, Result};
+use crate::json::{Text, Value};
 use crate::link::{Data, Link, Members, Request, RequestKind};
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use std::time::Instant;
 pub struct Way<'a> {
     pub link: &'a dyn Link,
     pub interface: Option<&'static Interface>,
-    service: String,
+    service: Text,
 }
 
 impl Way<'_> {
@@ -55,7 +55,7 @@ pub fn request(
     let wire_name = interface
         .filter(|_| link == Platform::Bolink && kind != RequestKind::Answer)
         .and_then(|interface| interface.wire_name);
-    let service = wire_name.unwrap_or(service).to_owned();
+    let service = wire_name.unwrap_or(service).into();
     Request { interface, service, data, deadline, kind }
 }
 
@@ -63,7 +63,7 @@ impl Sdk {
     /// The link of a platform. Without a link to Bolink the cloud carries its records on (SDK 4.x).
     pub(super) fn way(&self, platform: Platform, interface: Option<&'static Interface>) -> Result<Way<'_>> {
         let service = interface.and_then(|interface| interface.service).unwrap_or_default();
-        let service = service.split('.').next().unwrap_or_default().to_owned();
+        let service = service.split('.').next().unwrap_or_default().into();
         let find = |wanted| self.links.iter().find(|link| link.platform() == wanted);
         let relay = || (platform == Platform::Bolink).then(|| find(Platform::Cloud)).flatten();
         match find(platform).or_else(relay) {
@@ -94,7 +94,7 @@ impl Sdk {
             }
             match self.way(candidate.platform, candidate.interface) {
                 Ok(mut way) => {
-                    way.service = service.to_owned();
+                    way.service = service.into();
                     if !ways.iter().any(|known| known.link.platform() == way.link.platform()) {
                         ways.push(way);
                     }

@@ -4,6 +4,7 @@
 mod desk;
 mod events;
 mod file;
+mod insert;
 mod keys;
 mod queue;
 mod records;

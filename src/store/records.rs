@@ -2,7 +2,6 @@
 
 use super::desk::Desk;
 use super::keys;
-use super::queue::Parts;
 use super::{Reader, Store, now_ms};
 use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -99,7 +98,7 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, by: Count) {
+    pub(super) fn add(&mut self, by: Count) {
         self.records += by.records;
         self.bytes += by.bytes;
     }
@@ -142,65 +141,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-fn add_count(connection: &Connection, platform: &str, by: Count) -> rusqlite::Result<()> {
+pub(super) fn add_count(connection: &Connection, platform: &str, by: Count) -> rusqlite::Result<()> {
     let sql = "INSERT INTO count VALUES (?1, ?2, ?3) ON CONFLICT (platform) DO UPDATE SET records = records + ?2, bytes = bytes + ?3";
     connection.prepare_cached(sql)?.execute(params![platform, by.records, by.bytes]).map(|_| ())
 }
 
-fn size_of(data: &str) -> i64 {
+pub(super) fn size_of(data: &str) -> i64 {
     i64::try_from(data.len()).unwrap_or(i64::MAX)
-}
-
-/// Inserts records with consecutive numbers. Tells by how much that changes what waits.
-pub(super) fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Result<Vec<(&'static str, Count)>> {
-    let mut counts: Vec<(&'static str, Count)> = Vec::new();
-    if submits.is_empty() {
-        return Ok(counts);
-    }
-    let created = now_ms();
-    let sql = "INSERT INTO record
-               (created, stored, platform, interface, service, class, id, ticket, order_key, data, attempts)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-    let mut insert = desk.prepare_cached(sql)?;
-    insert.raw_bind_parameter(1, created)?;
-    insert.raw_bind_parameter(2, seconds)?;
-    let mut last: Option<&NewRecord> = None;
-    for parts in submits {
-        let mut ticket = 0;
-        for part in parts.iter() {
-            let id = desk.number(part.platform, part.order_key.as_deref());
-            // The first part's number is the ticket of all.
-            ticket = if ticket == 0 { id } else { ticket };
-            // Most are of the same kind as the one before, and what is bound stays bound.
-            if last.is_none_or(|last| !last.is_akin(part)) {
-                insert.raw_bind_parameter(3, part.platform)?;
-                insert.raw_bind_parameter(4, part.interface)?;
-                insert.raw_bind_parameter(5, part.service.as_str())?;
-                insert.raw_bind_parameter(6, part.class)?;
-                last = Some(part);
-            }
-            insert.raw_bind_parameter(7, id)?;
-            insert.raw_bind_parameter(8, ticket)?;
-            insert.raw_bind_parameter(9, part.order_key.as_deref())?;
-            insert.raw_bind_parameter(10, part.data.as_str())?;
-            insert.raw_bind_parameter(11, part.attempts)?;
-            insert.raw_execute()?;
-            let by = Count { records: 1, bytes: size_of(&part.data) };
-            match counts.iter_mut().find(|(platform, _)| *platform == part.platform) {
-                Some((_, count)) => count.add(by),
-                None => counts.push((part.platform, by)),
-            }
-        }
-    }
-    counts.iter().try_for_each(|(platform, by)| add_count(desk, platform, *by))?;
-    Ok(counts)
-}
-
-impl NewRecord {
-    fn is_akin(&self, other: &NewRecord) -> bool {
-        (self.platform, self.interface, self.class) == (other.platform, other.interface, other.class)
-            && self.service == other.service
-    }
 }
 
 impl Store {

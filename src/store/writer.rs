@@ -3,9 +3,10 @@
 
 use super::desk::{Desk, Ledger};
 use super::file::{StoreFile, of_sqlite};
+use super::insert::insert;
 use super::keys::Keys;
 use super::queue::{Batch, End, Parts, Queue};
-use super::records::{Counts, insert};
+use super::records::Counts;
 use crate::error::{Code, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};

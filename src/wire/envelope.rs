@@ -1,8 +1,8 @@
 //! The envelope of Bolink's open HTTP API: `data`, its signature, and the members that stand beside them.
 
 use super::sign;
+use crate::json::{self, Members, Value};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The body of a call. `data` is signed exactly as it is written into the body.
@@ -32,7 +32,7 @@ pub struct Received {
     /// What stands in `data`: an object, or a list (API 9.1).
     pub data: Value,
     /// What stands beside it, without the signature.
-    pub beside: Map<String, Value>,
+    pub beside: Members,
 }
 
 /// Reads a body and checks its signature over the text of `data` as it was received.
@@ -53,13 +53,13 @@ pub fn read(body: &str, key: &str) -> Result<Received, Fault> {
     if !sign::is_same(&sign, &sign::keyed(text, key)) {
         return Err(Fault::Forged);
     }
-    let data: Value = serde_json::from_str(text).map_err(|_| Fault::Shape("data is no JSON"))?;
+    let data = json::parse(text).map_err(|_| Fault::Shape("data is no JSON"))?;
     if !data.is_object() && !data.is_array() {
         return Err(Fault::Shape("data is neither an object nor a list"));
     }
-    let mut beside = Map::new();
+    let mut beside = Members::new();
     for (name, value) in parts.iter().filter(|(name, _)| !matches!(name.as_str(), "data" | "sign")) {
-        let value = serde_json::from_str(value.get()).map_err(|_| Fault::Shape("the body is no JSON object"))?;
+        let value = json::parse(value.get()).map_err(|_| Fault::Shape("the body is no JSON object"))?;
         beside.insert(name.clone(), value);
     }
     Ok(Received { data, beside })

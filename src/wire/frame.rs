@@ -1,10 +1,12 @@
 //! Frames of the cloud link. We send one line a message; the server sends a line feed, the text, a carriage return.
 
+use std::borrow::Cow;
+
 /// A frame from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Frame {
+pub enum Frame<'a> {
     /// A text.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A line feed directly followed by a carriage return: the server's wordless answer.
     Empty,
 }
@@ -25,17 +27,24 @@ pub struct FrameTooLong;
 
 impl Decoder {
     /// Takes the next received bytes and hands every complete frame to `each`.
-    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Frame)) -> Result<(), FrameTooLong> {
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
             let is_empty = at == 0 && self.pending.is_empty();
-            self.pending.extend_from_slice(&rest[..at]);
+            // Nearly every frame comes in one piece.
+            let text = match self.pending.is_empty() {
+                true => &rest[..at],
+                false => {
+                    self.pending.extend_from_slice(&rest[..at]);
+                    &self.pending[..]
+                }
+            };
             if is_empty {
                 if rest[at] == b'\r' && self.after_line_feed {
                     each(Frame::Empty);
                 }
             } else {
-                each(Frame::Text(String::from_utf8_lossy(&self.pending).into_owned()));
+                each(Frame::Text(String::from_utf8_lossy(text)));
                 self.pending.clear();
             }
             self.after_line_feed = rest[at] == b'\n';

@@ -1,7 +1,7 @@
 //! The normal form: the one text of a JSON value that the cloud's server signs. It parses what it receives and writes it
 //! out again; sending exactly that text makes both sides sign the same bytes.
 
-use serde_json::{Number, Value};
+use crate::json::Value;
 use std::fmt::Write;
 
 /// A number that has no normal form: its exponent is beyond what the server can hold.
@@ -48,18 +48,33 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
             }
             out.push(']');
         }
-        Value::Object(members) => object(out, members.iter().map(|(name, value)| (name.as_str(), value)))?,
+        Value::Object(members) => object(out, members.iter())?,
     }
     Ok(())
 }
+
+/// Bytes of a text that may need an escape; C2 and E2 begin characters that do.
+static ODD: [bool; 256] = {
+    let mut odd = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        odd[byte] = true;
+        byte += 1;
+    }
+    odd[b'"' as usize] = true;
+    odd[b'\\' as usize] = true;
+    odd[0x7f] = true;
+    odd[0xc2] = true;
+    odd[0xe2] = true;
+    odd
+};
 
 /// Appends a JSON string as the server writes it: raw, but for quote, backslash, control characters and the two
 /// line separators.
 pub fn string(out: &mut String, text: &str) {
     out.push('"');
-    // Nearly every text goes out as it is, and one look without branches tells. C2 and E2 begin what may need an escape.
-    let is_odd = |byte: u8| byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2);
-    if !text.bytes().fold(false, |odd, byte| odd | is_odd(byte)) {
+    // Nearly every text goes out as it is.
+    if !text.bytes().any(|byte| ODD[usize::from(byte)]) {
         out.push_str(text);
         out.push('"');
         return;
@@ -90,9 +105,18 @@ pub fn string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// The length that a text has as a JSON string.
+pub fn length(text: &str) -> usize {
+    if !text.bytes().any(|byte| ODD[usize::from(byte)]) {
+        return text.len() + 2;
+    }
+    let mut out = String::new();
+    string(&mut out, text);
+    out.len()
+}
+
 /// Numbers keep their digits: exact decimals, never doubles.
-fn write_number(out: &mut String, number: &Number) -> Result<(), NumberTooWide> {
-    let source = number.as_str();
+fn write_number(out: &mut String, source: &str) -> Result<(), NumberTooWide> {
     let (negative, rest) = match source.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, source),

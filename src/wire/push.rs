@@ -3,8 +3,8 @@
 
 use super::envelope::Fault;
 use super::{form, sign};
+use crate::json::{self, Members, Value};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::ops::Range;
 
 /// What the signature of a push is taken over.
@@ -33,13 +33,7 @@ impl Reading {
 }
 
 /// The members of a push whose signature was found right, without that signature.
-pub fn read(
-    body: &str,
-    is_form: bool,
-    reading: Reading,
-    merchant_no: &str,
-    key: &str,
-) -> Result<Map<String, Value>, Fault> {
+pub fn read(body: &str, is_form: bool, reading: Reading, merchant_no: &str, key: &str) -> Result<Members, Fault> {
     let is_right = |text: &str, signment: &str| sign::is_same(signment, &sign::etcp_push(merchant_no, text, key));
     if is_form {
         if !matches!(reading, Reading::Auto | Reading::Form) {
@@ -54,12 +48,12 @@ pub fn read(
         return Err(Fault::Shape("no form; a form was expected (listen.etcp_sign)"));
     }
     let mut members = object(body)?;
-    let signment = match members.shift_remove("signment") {
+    let signment = match members.remove("signment") {
         Some(Value::String(text)) if !text.is_empty() => text,
         _ => return Err(Fault::Unsigned),
     };
     let as_it_came = || without_signment(body).is_some_and(|text| is_right(&text, &signment));
-    let remade = || is_right(&Value::Object(members.clone()).to_string(), &signment);
+    let remade = || is_right(&members.to_string(), &signment);
     let is_right = match reading {
         Reading::Text => as_it_came(),
         Reading::Remade => remade(),
@@ -68,9 +62,9 @@ pub fn read(
     if is_right { Ok(members) } else { Err(Fault::Forged) }
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, Fault> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(members)) => Ok(members),
+fn object(text: &str) -> Result<Members, Fault> {
+    match json::parse_members(text) {
+        Ok(Some(members)) => Ok(members),
         _ => Err(Fault::Shape("the push is no JSON object")),
     }
 }

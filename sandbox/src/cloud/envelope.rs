@@ -112,9 +112,9 @@ fn data_of(wrapper: &Members) -> (Data, String) {
             };
             (data, text.clone())
         }
-        Some(value) => match parklink::wire::normal::text(value) {
-            Ok(text) => (value.as_object().cloned().map_or(Data::Unusable, Data::Members), text),
-            Err(_) => (Data::Unusable, String::new()),
+        Some(value) => match json::normal(value) {
+            Some(text) => (value.as_object().cloned().map_or(Data::Unusable, Data::Members), text),
+            None => (Data::Unusable, String::new()),
         },
     }
 }

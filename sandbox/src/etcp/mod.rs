@@ -243,7 +243,7 @@ fn checked(
         return Err(4);
     }
     let data: Members = serde_json::from_str(given("data")).map_err(|_| 6)?;
-    let problems = validate(interface, &data, Side::Request);
+    let problems = validate(interface, &data.clone().into(), Side::Request);
     let is_missing = |rule: &Rule| matches!(rule, Rule::Required(_) | Rule::NotBlank);
     // A text of blanks is no text.
     let blank =

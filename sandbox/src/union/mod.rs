@@ -284,7 +284,7 @@ fn checked<'a>(
             signed::text(parts, name).ok_or_else(|| format!("缺少必填字段{name}"))?;
         }
     }
-    if let Some(problem) = validate(interface, members, Side::Request).first() {
+    if let Some(problem) = validate(interface, &members.clone().into(), Side::Request).first() {
         return Err(format!("参数错误：{problem}"));
     }
     let lot = json::filled(members, "park_id").unwrap_or_default();

@@ -212,7 +212,7 @@ impl Cloud {
 
     pub fn request(&mut self, service: &str, data: &Value) {
         // Sent as it stands, signed in normal form.
-        let normal = parklink::wire::normal::text(data).expect("a normal form");
+        let normal = parklink::wire::normal::text(&data.clone().into()).expect("a normal form");
         let text = line(service, &self.token, &normal, CKEY).replace(&normal, &data.to_string());
         self.send(text);
     }

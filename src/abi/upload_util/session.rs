@@ -4,10 +4,10 @@
 use super::shape;
 use crate::config::{Config, Unknown};
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value};
 use crate::link::Members;
 use crate::sdk::{Outcome, Sdk};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use serde_json::Value;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,7 +88,7 @@ impl Session {
         let Some(messages) = messages.filter(|_| is_wanted) else { return self.sdk.on_downlink(None) };
         self.sdk.on_downlink(Some(Box::new(move |event| {
             // Waits while the software is slow; ends when the session does.
-            let _ = messages.send(serde_json::to_string(&*event.message).unwrap_or_default());
+            let _ = messages.send(event.message.to_string());
         })))
     }
 
@@ -213,5 +213,7 @@ fn is_yes(value: &Value) -> bool {
 }
 
 fn members(json: &str) -> Result<Members> {
-    serde_json::from_str(json).map_err(|error| Error::new(Code::Json, format!("not a JSON object: {error}")))
+    let wrong = |why: String| Error::new(Code::Json, format!("not a JSON object: {why}"));
+    let members = json::parse_members(json).map_err(|error| wrong(error.to_string()))?;
+    members.ok_or_else(|| wrong("it is another value".to_owned()))
 }

@@ -2,16 +2,13 @@
 
 use crate::catalogue::{self, Interface};
 use crate::error::{Code, Error};
+use crate::json::{Value, members};
 use crate::link::Members;
 use crate::sdk::Outcome;
-use serde_json::Value;
 
 /// An answer of two members.
 pub(super) fn plain(state: i32, errmsg: &str) -> Members {
-    let mut answer = Members::new();
-    answer.insert("state".to_owned(), state.into());
-    answer.insert("errmsg".to_owned(), errmsg.into());
-    answer
+    members! {"state": state, "errmsg": errmsg}
 }
 
 /// A failure before there was a record to answer.
@@ -23,7 +20,7 @@ pub(super) fn failure(error: &Error) -> Members {
 pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Members {
     let mut answer = outcome.reply.unwrap_or_default();
     // Ours, not the documents': how each platform took an order.
-    answer.shift_remove("links");
+    answer.remove("links");
     if let Some(error) = &outcome.error {
         let state = match error.code {
             // It is on disk and will be sent; who uploads it again makes a second one.
@@ -31,22 +28,22 @@ pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Membe
             code if is_open(service, record, code) => 2,
             _ => 0,
         };
-        answer.entry("state").or_insert_with(|| state.into());
+        answer.or_insert("state", || state.into());
         let is_silent = answer.get("errmsg").is_none_or(|text| text.as_str().is_some_and(str::is_empty));
         if is_silent {
-            answer.insert("errmsg".to_owned(), error.message.clone().into());
+            answer.insert("errmsg", error.message.as_str());
         }
     } else {
-        answer.entry("state").or_insert_with(|| 1.into());
-        answer.entry("errmsg").or_insert_with(|| "".into());
+        answer.or_insert("state", || 1.into());
+        answer.or_insert("errmsg", || "".into());
     }
     // The software knows the record by the name it gave it (upload_car_type is answered as car_type_upload).
-    answer.insert("service_name".to_owned(), service.into());
+    answer.insert("service_name", service);
     for name in interface(service, record).map_or(&[][..], |interface| interface.correlate_by) {
-        if let Some(value) = record.get(*name)
-            && !answer.contains_key(*name)
+        if let Some(value) = record.get(name)
+            && !answer.contains_key(name)
         {
-            answer.insert((*name).to_owned(), value.clone());
+            answer.insert(*name, value.clone());
         }
     }
     answer
@@ -74,7 +71,7 @@ fn is_open(service: &str, record: &Members, code: Code) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn members(value: Value) -> Members {
         value.as_object().cloned().unwrap()

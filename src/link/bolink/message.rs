@@ -1,10 +1,10 @@
 //! The texts of Bolink's HTTP mode: what is posted, and what an answer means.
 
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value};
 use crate::link::http::Response;
 use crate::link::{Data, Members};
 use crate::wire::{normal, sign};
-use serde_json::Value;
 
 /// A record, signed, that waits for a token: the signature does not cover it.
 pub struct Signed {
@@ -64,7 +64,7 @@ pub enum Reply {
 
 /// Reads the answer to an upload. To answers of ours the platform may reply without words.
 pub fn reply(response: Response, is_answer: bool) -> Result<Reply> {
-    let value = serde_json::from_slice::<Value>(&response.body);
+    let value = json::parse_slice(&response.body);
     let status = response.status;
     match value {
         Ok(Value::Object(members)) if tells_of_token(&members) => Ok(Reply::TokenLost(Some(members))),
@@ -96,7 +96,7 @@ pub enum Heard {
 
 /// Reads the answer to a poll.
 pub fn heard(response: Response) -> Result<Heard> {
-    let messages = match serde_json::from_slice(&response.body) {
+    let messages = match json::parse_slice(&response.body) {
         Ok(Value::Object(members)) if tells_of_token(&members) => return Ok(Heard::TokenLost),
         _ if is_token_status(response.status) => return Ok(Heard::TokenLost),
         // 500 is the platform's way to say that there is nothing; the other two are said by gateways on the way.
@@ -123,7 +123,7 @@ pub fn login(response: Response) -> Result<String> {
         return refused(&format!("HTTP {}", response.status));
     }
     let body = response.ok()?;
-    let Ok(Value::Object(members)) = serde_json::from_slice(&body) else {
+    let Some(members) = json::members_of(&body) else {
         let text = format!("Bolink answered the login without a JSON object: {}", beginning(&body));
         return Err(Error::new(Code::Protocol, text));
     };
@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn members(text: &str) -> Members {
-        serde_json::from_str(text).unwrap()
+        json::parse_members(text).unwrap().unwrap()
     }
 
     /// The example of the documents, with its key.

@@ -11,11 +11,11 @@ use self::session::{Phase, Session};
 use crate::catalogue::Platform;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::{Value, members};
 use crate::link::dial::Cancel;
 use crate::link::http::{Client, Response, Target};
 use crate::link::{Link, Members, Pending, Request, RequestKind, Sink};
 use crate::log::{Level, Log};
-use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -159,12 +159,12 @@ fn login_data(config: &Config) -> Members {
     let mut data = Members::new();
     for name in ["union_id", "park_id", "local_id"] {
         if let Some(value) = config.text(name) {
-            data.insert(name.into(), value.into());
+            data.insert(name, value);
         }
     }
     let set_params = config.object("set_params");
     if !set_params.is_empty() {
-        data.insert("set_params".into(), Value::Object(set_params));
+        data.insert("set_params", Value::Object(set_params));
     }
     data
 }
@@ -188,20 +188,17 @@ impl Link for BolinkLink {
     fn status(&self) -> Members {
         let view = self.shared.session.view();
         let counters = &self.shared.counters;
-        let mut status = Members::new();
-        status.insert("state".into(), view.phase.name().into());
-        status.insert("since".into(), view.since.into());
-        status.insert("last_error".into(), view.last_error.map(|error| error.to_string()).into());
-        status.insert("logins".into(), view.logins.into());
-        for (name, counter) in [
-            ("requests", &counters.requests),
-            ("polls", &counters.polls),
-            ("messages", &counters.messages),
-            ("reconnects", &counters.reconnects),
-        ] {
-            status.insert(name.into(), counter.load(Ordering::Relaxed).into());
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        members! {
+            "state": view.phase.name(),
+            "since": view.since,
+            "last_error": view.last_error.map(|error| error.to_string()),
+            "logins": view.logins,
+            "requests": count(&counters.requests),
+            "polls": count(&counters.polls),
+            "messages": count(&counters.messages),
+            "reconnects": count(&counters.reconnects),
         }
-        status
     }
 
     fn is_up(&self) -> bool {

@@ -1,17 +1,24 @@
 //! One connection carries replies, downlinks, copies of other systems' records, and replies that name nothing. This tells
 //! them apart. Pure.
 
-use crate::catalogue::{self, Platform};
-use crate::link::Members;
-use serde_json::Value;
+use crate::catalogue::{self, Interface, Platform};
+use crate::json::Value;
+use crate::link::{Data, Members};
 
 /// What the request under way says of the reply that belongs to it.
-#[derive(Debug, Clone)]
-pub struct Expected {
-    /// Names its reply may come under.
-    pub names: Vec<String>,
-    /// Members that the reply repeats.
-    pub keys: Vec<(&'static str, Value)>,
+#[derive(Clone, Copy)]
+pub struct Expected<'a> {
+    /// Its name.
+    pub service: &'a str,
+    /// What the catalogue knows of it: other names of its reply, members that the reply repeats.
+    pub interface: Option<&'static Interface>,
+    /// Its members.
+    pub data: &'a Data,
+}
+
+/// Whether the reply to a request may come under this name.
+pub fn is_reply_name(service: &str, interface: Option<&Interface>, name: &str) -> bool {
+    name == service || interface.is_some_and(|interface| interface.reply_names.contains(&name))
 }
 
 /// What a message is.
@@ -37,17 +44,17 @@ pub enum Kind {
 const ORDER_REPLY: [&str; 5] = ["service_name", "state", "errmsg", "order_id", "car_number"];
 
 /// Tells what a message is. `late` says whether a reply under that name is still owed from a request given up.
-pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&str) -> bool) -> Kind {
+pub fn classify(message: &Members, expected: Option<Expected<'_>>, late: impl Fn(&str) -> bool) -> Kind {
     let Some(name) = message.get("service_name").and_then(Value::as_str).filter(|name| !name.is_empty()) else {
         return Kind::Nameless;
     };
     if name == "login" {
         return Kind::Login;
     }
-    let expected = expected.filter(|expected| expected.names.iter().any(|known| known == name));
+    let expected = expected.filter(|expected| is_reply_name(expected.service, expected.interface, name));
     let has_state = message.contains_key("state");
     if name == "in_park" || name == "out_park" {
-        if !has_state || message.keys().any(|member| !ORDER_REPLY.contains(&member.as_str())) {
+        if !has_state || message.keys().any(|member| !ORDER_REPLY.contains(&member)) {
             return Kind::Echo;
         }
         return match expected {
@@ -69,20 +76,17 @@ pub fn classify(message: &Members, expected: Option<&Expected>, late: impl Fn(&s
 
 /// Whether the reply repeats the request's keys. A reply may leave one out or empty (a refusal for missing fields does);
 /// when it is `strict` a different value makes it another request's.
-fn repeats(message: &Members, expected: &Expected, strict: bool) -> bool {
-    !strict
-        || expected.keys.iter().all(|(name, value)| match message.get(*name) {
-            Some(found) => as_text(found).is_empty() || catalogue::same_value(found, value),
-            None => true,
-        })
-}
-
-/// A value as text, quoted or not on the wire.
-pub fn as_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+fn repeats(message: &Members, expected: Expected<'_>, strict: bool) -> bool {
+    let Some(interface) = expected.interface.filter(|_| strict) else { return true };
+    let is_other = |name: &str, asked: &Value| {
+        message.get(name).is_some_and(|found| !found.plain().is_empty() && !catalogue::same_value(found, asked))
+    };
+    interface.correlate_by.iter().all(|name| {
+        let Some(asked) = expected.data.get(name) else { return true };
+        // A reply may carry the key under the name that is really on the wire.
+        let mut aliases = interface.reply_aliases.iter().filter(|(documented, _)| documented == name);
+        !is_other(name, asked) && !aliases.any(|(_, wire)| is_other(wire, asked))
+    })
 }
 
 fn is_uplink(name: &str) -> bool {
@@ -93,12 +97,16 @@ fn is_uplink(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn kind(message: Value, expected: Option<(&str, &'static str, &str)>, late: bool) -> Kind {
-        let expected = expected
-            .map(|(name, key, value)| Expected { names: vec![name.into()], keys: vec![(key, Value::from(value))] });
-        classify(message.as_object().unwrap(), expected.as_ref(), |_| late)
+        let data = expected.map(|(_, key, value)| Data::from(Members::from([(key, Value::from(value))])));
+        let expected = expected.zip(data.as_ref()).map(|((service, ..), data)| Expected {
+            service,
+            interface: catalogue::uplink(Platform::Cloud, service),
+            data,
+        });
+        classify(message.as_object().unwrap(), expected, |_| late)
     }
 
     const IN_PARK: Option<(&str, &str, &str)> = Some(("in_park", "order_id", "A1"));

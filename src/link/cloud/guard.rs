@@ -1,6 +1,8 @@
 //! What the server's resend guard remembers of us. It remembers a signature before it checks token and rate, and lets an
 //! order pass each service at most twice a token; so a record can be "already handled" without ever having been stored.
 
+use crate::json::Text;
+use crate::wire::sign::Sign;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The server forgets after 5000 keys; remembering a little longer does no harm.
@@ -12,26 +14,35 @@ const PASSES: usize = 2;
 /// Our picture of that memory.
 #[derive(Debug, Default)]
 pub struct Guard {
-    passes: HashMap<(String, String), Vec<String>>,
-    not_stored: HashSet<String>,
-    not_stored_order: VecDeque<String>,
+    passes: HashMap<Text, [Option<Sign>; PASSES]>,
+    not_stored: HashSet<Sign>,
+    not_stored_order: VecDeque<Sign>,
+}
+
+/// What the server counts passes by.
+pub fn key(service: &str, order_id: &str) -> Text {
+    let mut key = Text::from(service);
+    key.push(' ');
+    key.push_str(order_id);
+    key
 }
 
 impl Guard {
     /// Whether this record would be refused unless a new login comes first: its order has used up its passes.
-    pub fn needs_login(&self, service: &str, order_id: &str, sign: &str) -> bool {
-        let signs = self.passes.get(&(service.to_owned(), order_id.to_owned()));
-        signs.is_some_and(|signs| signs.len() >= PASSES && !signs.iter().any(|known| known == sign))
+    pub fn needs_login(&self, order: &Text, sign: Sign) -> bool {
+        self.passes.get(order).is_some_and(|signs| signs.iter().all(|known| known.is_some_and(|known| known != sign)))
     }
 
     /// A record with an order went out.
-    pub fn sent(&mut self, service: &str, order_id: &str, sign: &str) {
+    pub fn sent(&mut self, order: &Text, sign: Sign) {
         if self.passes.len() >= MEMORY {
             self.passes.clear();
         }
-        let signs = self.passes.entry((service.to_owned(), order_id.to_owned())).or_default();
-        if !signs.iter().any(|known| known == sign) {
-            signs.push(sign.to_owned());
+        let signs = self.passes.entry(order.clone()).or_default();
+        if !signs.contains(&Some(sign))
+            && let Some(free) = signs.iter_mut().find(|known| known.is_none())
+        {
+            *free = Some(sign);
         }
     }
 
@@ -41,9 +52,9 @@ impl Guard {
     }
 
     /// The record was refused after its signature had been remembered: sent again unchanged it would be lost.
-    pub fn refused(&mut self, sign: &str) {
-        if self.not_stored.insert(sign.to_owned()) {
-            self.not_stored_order.push_back(sign.to_owned());
+    pub fn refused(&mut self, sign: Sign) {
+        if self.not_stored.insert(sign) {
+            self.not_stored_order.push_back(sign);
             if self.not_stored_order.len() > MEMORY
                 && let Some(oldest) = self.not_stored_order.pop_front()
             {
@@ -53,8 +64,8 @@ impl Guard {
     }
 
     /// Whether this signature is remembered by the server for a record that it has not stored.
-    pub fn must_change(&self, sign: &str) -> bool {
-        self.not_stored.contains(sign)
+    pub fn must_change(&self, sign: Sign) -> bool {
+        !self.not_stored.is_empty() && self.not_stored.contains(&sign)
     }
 }
 
@@ -62,26 +73,31 @@ impl Guard {
 mod tests {
     use super::*;
 
+    fn sign(text: &str) -> Sign {
+        Sign::keyed(text, "key")
+    }
+
     #[test]
     fn the_third_different_record_of_an_order_needs_a_new_login() {
         let mut guard = Guard::default();
-        assert!(!guard.needs_login("in_park", "A1", "S1"));
-        guard.sent("in_park", "A1", "S1");
-        guard.sent("in_park", "A1", "S1");
-        assert!(!guard.needs_login("in_park", "A1", "S2"));
-        guard.sent("in_park", "A1", "S2");
-        assert!(guard.needs_login("in_park", "A1", "S3"));
-        assert!(!guard.needs_login("in_park", "A1", "S2"), "the same bytes again are told as received");
-        assert!(!guard.needs_login("out_park", "A1", "S3") && !guard.needs_login("in_park", "A2", "S3"));
+        let (order, s1, s2, s3) = (key("in_park", "A1"), sign("1"), sign("2"), sign("3"));
+        assert!(!guard.needs_login(&order, s1));
+        guard.sent(&order, s1);
+        guard.sent(&order, s1);
+        assert!(!guard.needs_login(&order, s2));
+        guard.sent(&order, s2);
+        assert!(guard.needs_login(&order, s3));
+        assert!(!guard.needs_login(&order, s2), "the same bytes again are told as received");
+        assert!(!guard.needs_login(&key("out_park", "A1"), s3) && !guard.needs_login(&key("in_park", "A2"), s3));
         guard.new_login();
-        assert!(!guard.needs_login("in_park", "A1", "S3"));
+        assert!(!guard.needs_login(&order, s3));
     }
 
     #[test]
     fn a_refused_signature_is_changed_even_after_a_login() {
         let mut guard = Guard::default();
-        guard.refused("S1");
+        guard.refused(sign("1"));
         guard.new_login();
-        assert!(guard.must_change("S1") && !guard.must_change("S2"));
+        assert!(guard.must_change(sign("1")) && !guard.must_change(sign("2")));
     }
 }

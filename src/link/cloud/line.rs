@@ -1,9 +1,10 @@
 //! Lines to the cloud: normal form, signature, measure.
 
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::Data;
-use crate::wire::{normal, sign};
-use serde_json::Value;
+use crate::wire::normal;
+use crate::wire::sign::Sign;
 
 /// The resend guard of the server applies to names that contain one of these.
 const GUARDED: [&str; 3] = ["in_park", "out_park", "upload_order"];
@@ -17,7 +18,7 @@ pub struct Signed {
     /// The normal form: the text that is sent and signed.
     pub text: String,
     /// Its signature.
-    pub sign: String,
+    pub sign: Sign,
 }
 
 /// Brings data into its signed form.
@@ -27,7 +28,7 @@ pub fn signed(data: &Data, key: &str) -> Result<Signed> {
     normal::object(&mut text, data.iter()).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
     })?;
-    let sign = sign::keyed(&text, key);
+    let sign = Sign::keyed(&text, key);
     Ok(Signed { text, sign })
 }
 
@@ -47,7 +48,7 @@ fn refuse_magic_names<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -
 
 fn refuse_in(value: &Value) -> Result<()> {
     match value {
-        Value::Object(members) => refuse_magic_names(members.iter().map(|(name, value)| (name.as_str(), value))),
+        Value::Object(members) => refuse_magic_names(members.iter()),
         Value::Array(items) => items.iter().try_for_each(refuse_in),
         _ => Ok(()),
     }
@@ -64,7 +65,7 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
     line.push_str("{\"service_name\":");
     normal::string(&mut line, service);
     line.push_str(",\"sign\":\"");
-    line.push_str(&signed.sign);
+    signed.sign.write(&mut line);
     if let Some(token) = token {
         line.push_str("\",\"token\":");
         normal::string(&mut line, token);
@@ -79,10 +80,8 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
 
 /// Refuses what the server would throw away without a word.
 pub fn measure(service: &str, token: Option<&str>, data: &Data, signed: &Signed, limit: usize) -> Result<()> {
-    let mut wrapper = String::with_capacity(64);
-    normal::string(&mut wrapper, service);
     let length = "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
-        + wrapper.len()
+        + normal::length(service)
         + 32
         + token.map_or(TOKEN_LENGTH, str::len)
         + signed.text.len();
@@ -105,7 +104,7 @@ pub fn measure(service: &str, token: Option<&str>, data: &Data, signed: &Signed,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn members(value: Value) -> Data {
         Data::from(value.as_object().unwrap().clone())

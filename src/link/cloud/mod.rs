@@ -18,15 +18,14 @@ use self::reading::Reading;
 use self::state::{Facts, Phase, State};
 use super::backoff::Backoff;
 use super::dial::{Cancel, dial};
-use super::members;
 use super::once::once;
 use super::{Data, Link, Members, Pending, Request, RequestKind, Sink};
 use crate::catalogue::Platform;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value};
 use crate::log::Log;
 use crate::wire::frame::Frame;
-use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -103,13 +102,13 @@ impl CloudLink {
 
 fn login_data(config: &Config) -> Members {
     let mut data = Members::new();
-    data.insert("park_id".into(), Value::from(config.text("park_id").unwrap_or_default()));
+    data.insert("park_id", Value::from(config.text("park_id").unwrap_or_default()));
     if let Some(local_id) = config.text("local_id") {
-        data.insert("local_id".into(), Value::from(local_id));
+        data.insert("local_id", Value::from(local_id));
     }
     let params = config.object("set_params");
     if !params.is_empty() {
-        data.insert("set_params".into(), Value::Object(params));
+        data.insert("set_params", Value::Object(params));
     }
     data
 }
@@ -287,7 +286,7 @@ impl Inner {
         reason
     }
 
-    fn take(&self, frame: Frame) {
+    fn take(&self, frame: Frame<'_>) {
         let log = &self.facts.log;
         let text = match frame {
             Frame::Empty => {
@@ -300,7 +299,7 @@ impl Inner {
         if text.trim() == "0x12" {
             return self.lock().beat_answered();
         }
-        let parsed = members::read(&text);
+        let parsed = json::parse_members(&text);
         if let Ok(Some(message)) = &parsed
             && let Some(token) = message.get("token").and_then(Value::as_str)
         {

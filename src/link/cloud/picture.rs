@@ -2,12 +2,12 @@
 
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value, members};
 use crate::link::dial::Cancel;
 use crate::link::http::{Client, Target};
 use crate::link::{Members, Request};
 use crate::log::Log;
 use crate::wire::normal;
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The service that goes this way.
@@ -45,8 +45,8 @@ impl Pictures {
     /// Sends a picture and waits for the answer.
     pub fn send(&self, request: &Request, token: &str) -> Result<Members> {
         Self::check(request)?;
-        let body = json!({"token": token, "service_name": SERVICE, "data": request.data.to_members()});
-        let text = normal::text(&body)
+        let body = members! {"token": token, "service_name": SERVICE, "data": request.data.to_members()};
+        let text = normal::text(&Value::Object(body))
             .map_err(|number| Error::new(Code::Invalid, format!("the number {} cannot be sent", number.0)))?;
         let body = self.client.post(&self.target, &text, request.deadline)?.ok()?;
         if body.trim_ascii().is_empty() {
@@ -56,10 +56,8 @@ impl Pictures {
                 "the cloud did not know the token, the picture was not taken: try again",
             ));
         }
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(reply)) => Ok(reply),
-            _ => Err(Error::new(Code::Protocol, "the cloud's answer to a picture is not a JSON object")),
-        }
+        let wrong = || Error::new(Code::Protocol, "the cloud's answer to a picture is not a JSON object");
+        json::members_of(&body).ok_or_else(wrong)
     }
 
     /// Ends what is under way.

@@ -49,7 +49,7 @@ impl Reading {
 
     /// The thread's life: reads until the connection ends; tells why. `may_rest`: a call has just ended and nothing is
     /// under way.
-    pub fn run(&self, take: impl Fn(Frame), may_rest: impl Fn() -> bool) -> String {
+    pub fn run(&self, take: impl Fn(Frame<'_>), may_rest: impl Fn() -> bool) -> String {
         let reason = loop {
             match lock(&self.side).read(&take) {
                 Ok(_) => {}
@@ -81,7 +81,7 @@ impl Reading {
     }
 
     /// Reads in the caller's thread until `is_ready`, if the reading is to be had and it does not take long.
-    pub fn read_for(&self, take: impl Fn(Frame), is_ready: impl Fn() -> bool, is_idle: impl Fn() -> bool) {
+    pub fn read_for(&self, take: impl Fn(Frame<'_>), is_ready: impl Fn() -> bool, is_idle: impl Fn() -> bool) {
         {
             let mut turn = lock(&self.turn);
             if !turn.is_resting || turn.caller_reads || turn.is_called {
@@ -107,7 +107,7 @@ impl Reading {
 
 impl Side {
     /// Reads once; false when nothing came in time.
-    fn read(&mut self, take: impl Fn(Frame)) -> Result<bool, String> {
+    fn read(&mut self, take: impl Fn(Frame<'_>)) -> Result<bool, String> {
         let length = match self.stream.read(&mut self.buffer) {
             Ok(0) => return Err("closed by the cloud".to_owned()),
             Ok(length) => length,

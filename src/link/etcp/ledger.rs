@@ -2,8 +2,8 @@
 
 use crate::catalogue::same_value;
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::Members;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -88,17 +88,13 @@ impl Ledger {
 }
 
 fn text(data: &Members, name: &str) -> String {
-    match data.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
-    }
+    data.plain(name).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::json::json;
 
     fn members(value: Value) -> Members {
         value.as_object().unwrap().clone()

@@ -14,10 +14,10 @@ use super::{Link, Members, Pending, Request, shown};
 use crate::catalogue::{Interface, Platform};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{form, sign};
 use chrono::{FixedOffset, Utc};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -98,7 +98,7 @@ impl EtcpLink {
                 Ok(reply)
             }
             _ if interface.fields.iter().any(|field| field.path == "token") => {
-                data.shift_remove("mobilePhone");
+                data.remove("mobilePhone");
                 self.call_as_user(interface, data, phone, deadline)
             }
             _ => self.ask(interface, &data, deadline),
@@ -147,16 +147,16 @@ impl EtcpLink {
         let token = self.token(&whose, deadline)?;
         if interface.id == PAYMENT {
             let amount = text(&data, "payment").map_or(Value::Null, Value::from);
-            data.insert("payment".into(), amount);
+            data.insert("payment", amount);
             self.ledger.book(&data)?;
         }
-        data.insert("token".into(), Value::from(token.as_str()));
+        data.insert("token", Value::from(token.as_str()));
         let mut reply = self.ask(interface, &data, deadline)?;
         if code(&reply) == Some(INVALID_TOKEN)
             && let Whose::Known { phone, way, .. } = &whose
             && let Some(token) = self.next_token(phone, way, &token, deadline)?
         {
-            data.insert("token".into(), Value::from(token));
+            data.insert("token", Value::from(token));
             reply = self.ask(interface, &data, deadline)?;
         }
         if code(&reply) == Some(0) {
@@ -235,8 +235,8 @@ impl EtcpLink {
     fn sign_in(&self, phone: &str, app_id: &str, deadline: Instant) -> Result<()> {
         let interface = crate::catalogue::by_id(JOINT_LOGIN)
             .ok_or_else(|| Error::new(Code::Internal, "the catalogue has no joint login"))?;
-        let data = json!({"mobilePhone": phone, "appId": app_id});
-        let reply = self.ask(interface, data.as_object().unwrap_or(&Members::new()), deadline)?;
+        let data = members! {"mobilePhone": phone, "appId": app_id};
+        let reply = self.ask(interface, &data, deadline)?;
         self.keep(phone, &reply, Way::Joint { app_id: app_id.to_owned() });
         match code(&reply) {
             Some(0) => Ok(()),
@@ -300,7 +300,7 @@ fn time_stamp() -> String {
 /// A text, or a number as it is written; nothing when it is empty.
 fn text(data: &Members, name: &str) -> Option<String> {
     match data.get(name)? {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::String(text) => Some(text.to_string()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -313,16 +313,16 @@ fn code(reply: &Members) -> Option<i64> {
 /// A reply; of a refusal `errmsg` tells the name of the value and what to do, `error` both apart.
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let wrong = |why: &str| Error::new(Code::Protocol, format!("{}: ETCP answered {why}", interface.id));
-    let Ok(Value::Object(mut reply)) = serde_json::from_slice(body) else {
+    let Some(mut reply) = json::members_of(body) else {
         return Err(wrong("what is no JSON object"));
     };
     let code = code(&reply).ok_or_else(|| wrong("without code: whether it was done is not known"))?;
     if code != 0 {
         let said = text(&reply, "message").unwrap_or_default();
-        reply.insert("errmsg".into(), Value::from(codes::explain(code, &said)));
+        reply.insert("errmsg", Value::from(codes::explain(code, &said)));
         if let Some(meaning) = codes::of(code) {
-            let error = json!({"name": meaning.name, "advice": meaning.advice, "retryable": meaning.is_retryable});
-            reply.insert("error".into(), error);
+            let error = members! {"name": meaning.name, "advice": meaning.advice, "retryable": meaning.is_retryable};
+            reply.insert("error", error);
         }
     }
     Ok(reply)
@@ -346,7 +346,7 @@ impl Link for EtcpLink {
 
     fn status(&self) -> Members {
         let mut status = self.health.status();
-        status.insert("users".into(), Value::from(self.users.count()));
+        status.insert("users", Value::from(self.users.count()));
         status
     }
 

@@ -1,14 +1,14 @@
 //! Rules of ETCP's document that its tables cannot say.
 
 use crate::catalogue::Interface;
+use crate::json::Value;
 use crate::link::Members;
 use chrono::NaiveDateTime;
-use serde_json::Value;
 
 /// What is wrong with a call's members, beside what the catalogue's table says.
 pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
     let text = |name: &str| match members.get(name) {
-        Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
+        Some(Value::String(text)) if !text.trim().is_empty() => Some(text.to_string()),
         Some(Value::Number(number)) => Some(number.to_string()),
         _ => None,
     };
@@ -84,7 +84,7 @@ fn is_amount(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::catalogue::by_id;
-    use serde_json::json;
+    use crate::json::{json, members};
 
     fn is_fine(id: &str, members: Value) -> bool {
         problems(by_id(id).unwrap(), members.as_object().unwrap()).is_empty()
@@ -133,13 +133,13 @@ mod tests {
 
     #[test]
     fn amounts_are_decimal_text() {
-        let number = |text: &str| Value::Number(serde_json::from_str(text).unwrap());
+        let number = |text: &str| Value::Number(text.into());
         for fine in [json!("8.0"), json!("8"), json!("0.01"), number("8.00")] {
-            assert!(is_fine("etcp.orderpaid", json!({"payment": fine})), "{fine}");
+            assert!(is_fine("etcp.orderpaid", Value::Object(members! {"payment": &fine})), "{fine}");
         }
         for wrong in [json!("-1"), json!("0.00"), json!("8."), json!(".5"), json!("1e3"), number("1e3"), json!("8元")]
         {
-            assert!(!is_fine("etcp.orderpaid", json!({"payment": wrong})), "{wrong}");
+            assert!(!is_fine("etcp.orderpaid", Value::Object(members! {"payment": &wrong})), "{wrong}");
         }
     }
 }

@@ -11,9 +11,9 @@ use super::{Link, Members, Pending, Request, shown};
 use crate::catalogue::{Interface, Platform, is_number, same_value};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
+use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{envelope, form, sign};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -56,13 +56,13 @@ impl UnionLink {
         }
         let mut beside = Vec::new();
         if interface.union_id_beside {
-            data.shift_remove("union_id");
+            data.remove("union_id");
             beside.push(("union_id", self.union_id.clone()));
         } else {
-            data.insert("union_id".into(), self.union_id.clone());
+            data.insert("union_id", self.union_id.clone());
         }
         if path.starts_with(COMMUNITY) {
-            beside.push(("platform_name", data.shift_remove("platform_name").unwrap_or_default()));
+            beside.push(("platform_name", data.remove("platform_name").unwrap_or_default()));
             beside.push(("timestamp", Value::from(milliseconds() / 1000)));
         }
         Ok(envelope::write(&Value::Object(data).to_string(), &self.key, &beside))
@@ -84,16 +84,16 @@ impl UnionLink {
     /// Pages that a browser is sent to: their address is the answer, nothing is called.
     fn page(&self, interface: &Interface, url: &str, mut data: Members) -> Members {
         if interface.id == "union.gettoken" {
-            let time = data.get("timestamp").map_or_else(|| milliseconds().to_string(), as_text);
-            data.insert("union_id".into(), self.union_id.clone());
-            data.insert("is_private_cloud".into(), Value::from(1));
-            data.insert("sign".into(), Value::from(sign::stamped(&self.key, &time)));
-            data.insert("timestamp".into(), Value::from(time));
+            let time =
+                data.get("timestamp").map_or_else(|| milliseconds().to_string(), |time| time.plain().into_owned());
+            data.insert("union_id", self.union_id.clone());
+            data.insert("is_private_cloud", Value::from(1));
+            data.insert("sign", Value::from(sign::stamped(&self.key, &time)));
+            data.insert("timestamp", Value::from(time));
         }
-        let texts: Vec<(String, String)> = data.iter().map(|(name, value)| (name.clone(), as_text(value))).collect();
-        let pairs: Vec<(&str, &str)> = texts.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let reply = json!({"state": 1, "errmsg": "", "url": format!("{url}?{}", form::text(&pairs))});
-        reply.as_object().cloned().unwrap_or_default()
+        let texts: Vec<_> = data.iter().map(|(name, value)| (name, value.plain())).collect();
+        let pairs: Vec<(&str, &str)> = texts.iter().map(|(name, value)| (*name, &**value)).collect();
+        members! {"state": 1, "errmsg": "", "url": format!("{url}?{}", form::text(&pairs))}
     }
 }
 
@@ -103,13 +103,9 @@ fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(0))
 }
 
-fn as_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let wrong = |why: String| Error::new(Code::Protocol, format!("{}: Bolink answered {why}", interface.id));
-    let mut reply = match serde_json::from_slice(body) {
+    let mut reply = match json::parse_slice(body) {
         Ok(Value::Object(reply)) => reply,
         Ok(_) => return Err(wrong("JSON that is no object".into())),
         Err(error) => return Err(wrong(format!("what is not JSON: {error}"))),
@@ -120,14 +116,14 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     // API 8.2: the outcome proper is JSON text inside data.
     if let Some(("code", values)) = interface.success
         && let Some(Value::String(text)) = reply.get("data")
-        && let Ok(Value::Object(inner)) = serde_json::from_str(text)
+        && let Some(inner) = json::members_of(text.as_bytes())
         && values.iter().any(|value| reply.get("code").is_some_and(|code| same_value(code, &Value::from(*value))))
         && let Some(state) = inner.get("state")
     {
         if !is_number(state) {
             return Err(wrong("a state inside data that is no number: whether it was done is not known".into()));
         }
-        reply.insert("state".into(), state.clone());
+        reply.insert("state", state.clone());
     }
     Ok(reply)
 }

@@ -1,8 +1,8 @@
 //! Rules of the open API that its tables cannot say.
 
 use crate::catalogue::{Interface, same_value};
+use crate::json::Value;
 use crate::link::Members;
-use serde_json::Value;
 
 /// Plate colours by ETC provider (API 3.7): 2 and 3 mean the opposite with `my` and `cj`. No table is known for the others.
 const COLOURS: [(&str, &[u32]); 2] = [("my", &[0, 1, 2, 3, 4, 5]), ("cj", &[0, 1, 2, 3, 4, 5, 6, 9, 11, 13])];
@@ -49,7 +49,7 @@ pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::catalogue::by_id;
-    use serde_json::json;
+    use crate::json::{json, members};
 
     fn of(id: &str, members: Value) -> Vec<String> {
         problems(by_id(id).unwrap(), members.as_object().unwrap())
@@ -70,7 +70,7 @@ mod tests {
             ("ystx", json!(99), true),
         ] {
             for id in ["union.etcPayApi", "cloud.etc_pay"] {
-                let found = of(id, json!({"pay_type": provider, "license_color": colour}));
+                let found = of(id, Value::Object(members! {"pay_type": provider, "license_color": &colour}));
                 assert_eq!(found.is_empty(), is_known, "{id} {provider} {colour}: {found:?}");
             }
         }

@@ -1,9 +1,9 @@
 //! What a line knows beside its order: which records are in doubt, who waits for an outcome, how it stands.
 
 use super::Line;
+use crate::json::{Members, members};
 use crate::sdk::Outcome;
 use crate::store::{Record, Settled};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -51,11 +51,11 @@ impl Line {
         outcome
     }
 
-    pub fn status(&self) -> Value {
+    pub fn status(&self) -> Members {
         let count = self.shared.store.count(self.platform.name());
         let mut state = self.lock();
         let oldest = self.read(&mut state, |reader, platform| reader.oldest(platform)).flatten();
-        json!({
+        members! {
             "records": count.records,
             "bytes": count.bytes,
             "oldest_ms": oldest,
@@ -63,7 +63,7 @@ impl Line {
             "held_orders": state.held.len(),
             "sent": state.sent,
             "delivered": state.delivered,
-            "last_error": state.last_error,
-        })
+            "last_error": state.last_error.clone(),
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::job::{Job, Owed, UnderWay};
 use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
 use crate::link::Members;
+use crate::link::cloud::classify::Expected;
 use std::time::{Duration, Instant};
 
 /// A reply that comes later than this after its request was given up is not expected any more.
@@ -48,7 +49,8 @@ impl State {
         }
         let name = &job.request.service;
         facts.log.warn(format_args!("cloud: no answer to {name}"));
-        self.owed.push(Owed { names: job.expected.names.clone(), is_guarded: job.is_guarded(), since: now });
+        let Expected { service, interface, .. } = job.expected();
+        self.owed.push(Owed { service: service.into(), interface, is_guarded: job.is_guarded, since: now });
         let message = format!("{name}: the cloud has not answered in time; it may or may not have taken the record");
         job.end(Err(Error::new(Code::Timeout, message)));
     }
@@ -75,8 +77,7 @@ impl State {
     /// When something is due next.
     pub fn next_look(&self, facts: &Facts, now: Instant) -> Instant {
         let waiting = self.queue.front();
-        let rate =
-            waiting.and_then(|job| self.rate.ready_at(job.is_guarded(), now)).filter(|_| self.under_way.is_none());
+        let rate = waiting.and_then(|job| self.rate.ready_at(job.is_guarded, now)).filter(|_| self.under_way.is_none());
         let queued = self.queue.iter().map(|job| job.request.deadline).min();
         let beat = (self.phase == Phase::Up)
             .then(|| self.beat_sent.map_or(self.beat_at, |sent| sent + facts.heartbeat_patience));

@@ -1,9 +1,10 @@
 //! A request on its way through the link.
 
-use crate::catalogue::Platform;
+use crate::catalogue::{Interface, Platform};
 use crate::error::{Error, Result};
-use crate::link::cloud::classify::{Expected, as_text};
-use crate::link::cloud::line::{self, Signed};
+use crate::json::Text;
+use crate::link::cloud::classify::{self, Expected};
+use crate::link::cloud::line::Signed;
 use crate::link::once::Giver;
 use crate::link::{Members, Request, RequestKind};
 use std::time::Instant;
@@ -12,7 +13,10 @@ use std::time::Instant;
 pub(super) struct Job {
     pub(super) request: Request,
     pub(super) signed: Signed,
-    pub(super) expected: Expected,
+    /// The server's resend guard looks at it.
+    pub(super) is_guarded: bool,
+    /// What that guard counts passes by, where it does.
+    pub(super) order: Option<Text>,
     pub(super) attempts: u32,
     /// The server remembers an earlier form of it without having stored it.
     pub(super) refused: Option<Error>,
@@ -20,8 +24,11 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn is_guarded(&self) -> bool {
-        line::is_guarded(&self.request.service)
+    /// What its reply is known by.
+    pub(super) fn expected(&self) -> Expected<'_> {
+        let Request { service, interface, data, kind, .. } = &self.request;
+        let is_own = |interface: &&Interface| interface.platform == Platform::Cloud || *kind != RequestKind::Answer;
+        Expected { service, interface: interface.filter(is_own), data }
     }
 
     pub(super) fn is_answer(&self) -> bool {
@@ -35,10 +42,6 @@ impl Job {
 
     pub(super) fn is_always_worded(&self) -> bool {
         self.request.interface.is_some_and(|interface| interface.always_worded)
-    }
-
-    pub(super) fn order_id(&self) -> Option<String> {
-        self.request.data.get("order_id").map(as_text)
     }
 
     pub(super) fn end(self, outcome: Result<Members>) {
@@ -65,35 +68,16 @@ impl UnderWay {
     }
 }
 
-pub(super) fn expectation(request: &Request) -> Expected {
-    let mut names = vec![request.service.clone()];
-    let mut keys = Vec::new();
-    if let Some(interface) = request
-        .interface
-        .filter(|interface| interface.platform == Platform::Cloud || request.kind != RequestKind::Answer)
-    {
-        names.extend(interface.reply_names.iter().map(|name| (*name).to_owned()));
-        for name in interface.correlate_by {
-            if let Some(value) = request.data.get(name) {
-                keys.push((*name, value.clone()));
-                // A reply may carry the key under the name that is really on the wire.
-                let aliases = interface.reply_aliases.iter().filter(|(documented, _)| documented == name);
-                keys.extend(aliases.map(|(_, wire)| (*wire, value.clone())));
-            }
-        }
-    }
-    Expected { names, keys }
-}
-
 /// A reply that may still come to a request that was given up.
 pub(super) struct Owed {
-    pub(super) names: Vec<String>,
+    pub(super) service: Text,
+    pub(super) interface: Option<&'static Interface>,
     pub(super) is_guarded: bool,
     pub(super) since: Instant,
 }
 
 impl Owed {
     pub(super) fn is_named(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
+        classify::is_reply_name(&self.service, self.interface, name)
     }
 }

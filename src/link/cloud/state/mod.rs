@@ -13,11 +13,11 @@ use super::guard::Guard;
 use super::line::Signed;
 use super::rate::Rate;
 use crate::error::{Code, Error, Result};
+use crate::json::members;
 use crate::link::Members;
 use crate::link::backoff::Backoff;
 pub use crate::link::phase::Phase;
 use crate::log::Log;
-use serde_json::json;
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -218,7 +218,7 @@ impl State {
     /// For `parklink_status`.
     pub fn status(&self) -> Members {
         let since = self.since.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        let value = json!({
+        members! {
             "state": self.phase.name(),
             "since": since,
             "last_error": self.last_error.as_ref().map(|error| error.message.clone()),
@@ -230,8 +230,7 @@ impl State {
             "echoes": self.counts.echoes,
             "heartbeats": self.counts.heartbeats,
             "queued": self.queue.len(),
-        });
-        value.as_object().cloned().unwrap_or_default()
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use super::job::{Job, UnderWay};
 use super::send::vary;
 use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
+use crate::json::Value;
 use crate::link::Members;
-use crate::link::cloud::classify::{self, Kind, as_text};
+use crate::link::cloud::classify::{self, Kind};
 use crate::link::cloud::line;
-use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// The refusal of the 101st request in 11 seconds.
@@ -25,7 +26,7 @@ impl State {
             return None;
         }
         let expected = match &self.under_way {
-            Some(UnderWay::Job { job, .. }) if !job.is_answer() => Some(&job.expected),
+            Some(UnderWay::Job { job, .. }) if !job.is_answer() => Some(job.expected()),
             _ => None,
         };
         let owed = &self.owed;
@@ -34,7 +35,7 @@ impl State {
             Kind::Nameless => self.nameless(facts, message, now),
             Kind::Reply => self.reply(facts, message, now),
             Kind::Stray => {
-                let name = message.get("service_name").map(as_text).unwrap_or_default();
+                let name = message.plain("service_name").into_owned();
                 if let Some(at) = self.owed.iter().position(|owed| owed.is_named(&name)) {
                     self.owed.remove(at);
                     facts.log.warn(format_args!("cloud: the reply to an earlier {name} came too late"));
@@ -69,7 +70,7 @@ impl State {
             return;
         }
         self.under_way = None;
-        let token = reply.get("token").map(as_text).filter(|token| !token.is_empty());
+        let token = Some(reply.plain("token").into_owned()).filter(|token| !token.is_empty());
         match token.filter(|_| is_state(reply, "1")) {
             Some(token) => {
                 facts.log.protect(&token);
@@ -143,8 +144,8 @@ impl State {
         facts.log.warn(format_args!("cloud: {} was not taken: {text}", job.request.service));
         let is_rate = text.contains(OVER_TIMES);
         let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
-        if job.is_guarded() {
-            self.guard.refused(&job.signed.sign);
+        if job.is_guarded {
+            self.guard.refused(job.signed.sign);
             match vary(&mut job.request.data, &facts.key) {
                 Ok(signed) => job.signed = signed,
                 Err(error) => return job.end(Err(error)),
@@ -210,11 +211,11 @@ pub fn is_already_handled(reply: &Members) -> bool {
 }
 
 fn is_state(reply: &Members, state: &str) -> bool {
-    reply.get("state").map(as_text).as_deref() == Some(state)
+    reply.plain("state") == state
 }
 
-fn errmsg(reply: &Members) -> String {
-    reply.get("errmsg").map(as_text).unwrap_or_default()
+fn errmsg(reply: &Members) -> Cow<'_, str> {
+    reply.plain("errmsg")
 }
 
 fn is_token_refusal(text: &str) -> bool {

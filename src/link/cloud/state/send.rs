@@ -1,8 +1,9 @@
 //! Sending: the queue, the login, one request after the other.
 
-use super::job::{Job, UnderWay, expectation};
+use super::job::{Job, UnderWay};
 use super::{Facts, Phase, State, closed};
 use crate::error::{Code, Error, Result};
+use crate::link::cloud::guard;
 use crate::link::cloud::line::{self, Signed};
 use crate::link::once::Giver;
 use crate::link::{Data, Members, Request};
@@ -23,12 +24,14 @@ impl State {
             Phase::Refused => return Err(self.offline()),
         }
         let mut signed = line::signed(&request.data, &facts.key)?;
-        if line::is_guarded(&request.service) && self.guard.must_change(&signed.sign) {
+        let is_guarded = line::is_guarded(&request.service);
+        if is_guarded && self.guard.must_change(signed.sign) {
             signed = vary(&mut request.data, &facts.key)?;
         }
         line::measure(&request.service, self.token.as_deref(), &request.data, &signed, facts.line_limit)?;
-        let expected = expectation(&request);
-        self.line_up(Job { request, signed, expected, attempts: 0, refused: None, done }, false);
+        let order = request.data.get("order_id").filter(|_| is_guarded);
+        let order = order.map(|order| guard::key(&request.service, &order.plain()));
+        self.line_up(Job { request, signed, is_guarded, order, attempts: 0, refused: None, done }, false);
         Ok(())
     }
 
@@ -83,18 +86,14 @@ impl State {
             }
             return true;
         }
-        let is_guarded = job.is_guarded();
+        let is_guarded = job.is_guarded;
         if self.rate.ready_at(is_guarded, now).is_some() {
             return false;
         }
-        let order_id = job.order_id();
-        if is_guarded
-            && let Some(order_id) = &order_id
-            && self.guard.needs_login(&job.request.service, order_id, &job.signed.sign)
+        if let Some(order) = &job.order
+            && self.guard.needs_login(order, job.signed.sign)
         {
-            facts
-                .log
-                .info(format_args!("cloud: order {order_id} has used up this token's two passes, logging in again"));
+            facts.log.info(format_args!("cloud: {order} has used up this token's two passes, logging in again"));
             self.want_login(facts, now);
             return true;
         }
@@ -107,8 +106,8 @@ impl State {
         job.attempts += 1;
         self.counts.sent += 1;
         self.rate.sent(is_guarded, now);
-        if is_guarded && let Some(order_id) = &order_id {
-            self.guard.sent(&job.request.service, order_id, &job.signed.sign);
+        if let Some(order) = &job.order {
+            self.guard.sent(order, job.signed.sign);
         }
         let deadline =
             if job.is_answer() { job.request.deadline.min(now + ANSWER_PATIENCE) } else { job.request.deadline };
