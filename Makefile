@@ -43,7 +43,8 @@ bench: setup ## speed against small programs that do the same (benches/)
 	@tools/stage.sh release build
 	@benches/run.sh build
 
-soak: setup-test ## hours of unrest: SOAK_SECONDS=3600
+soak: setup-test ## 2000 kills, 1000 power cuts, a million records; then hours of unrest: SOAK_SECONDS=3600
+	@tools/test.py build/dev --long durable
 	@tools/stage.sh release build
 	@tools/unrest.py build $(SOAK_SECONDS)
 

@@ -153,6 +153,8 @@
 #define PARKLINK_E_STORE_DAMAGED (-507)
 /** The outbox has reached its limit (store.max_records, store.max_bytes). Again. */
 #define PARKLINK_E_OUTBOX_FULL (-508)
+/** Of a stored record: it waited longer than store.max_age_days. */
+#define PARKLINK_E_EXPIRED (-509)
 /** The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket. */
 #define PARKLINK_E_QUEUED (-601)
 /** The platform took the record and will tell the outcome later (state 2): wait for the downlink. */
@@ -213,9 +215,13 @@ typedef struct parklink_downlink_callbacks {
     /**
      * Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
      * event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud", "bolink",
-     * "union", "etcp"), interface (id in the catalogue, null when it is not known), service_name, kind ("request",
-     * "notice", "echo", "result"), redelivered (true: the software may have had it before; with a store), data (the
-     * members of the message, without its wrapper).
+     * "union", "etcp", or "parklink": the library itself), interface (id in the catalogue, null when it is not known),
+     * service_name, kind ("request", "notice", "echo", "result"), redelivered (true: the software may have had it before;
+     * with a store), data (the members of the message, without its wrapper).
+     *
+     * The library itself says, as a notice: "store_replaced", when a damaged store was set aside and a new one took its
+     * place; data has at_ms, path, old_file, rows (taken over), why. It waits for you, also for the next open, until
+     * on_downlink has returned, or parklink_poll is called again after it gave it. Ignore those that you do not know.
      */
     parklink_downlink_fn on_downlink;
 } parklink_downlink_callbacks;
@@ -272,8 +278,9 @@ typedef struct parklink_delivery_callbacks {
     parklink_destroy_fn destroy;
     /**
      * Called for every stored record that is settled on one of its platforms. report_json is borrowed: it is gone when
-     * the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered", or "dead": a
-     * dead letter), code (a name as parklink_error_name gives, "ok"), message, reply (the platform's, or null).
+     * the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered"; "dead": a dead
+     * letter; "dropped": a log record (SDK 2.6) that made room, or was too old), code (a name as parklink_error_name
+     * gives: "ok", "expired", "outbox_full", and so on), message, reply (the platform's, or null).
      */
     parklink_delivery_fn on_delivery;
 } parklink_delivery_callbacks;
@@ -299,8 +306,9 @@ parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **
  * timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
  * PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
  * returns at last.
- * left: gets the number of downlinks that stay unanswered and of answers that were not sent; records in the store are
- * not counted, they stay for the next open. May be NULL.
+ * left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
+ * and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
+ * 0 when the call fails. May be NULL. The parts stand in parklink_status before, and in the log.
  *
  * Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
  * Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -453,7 +461,7 @@ parklink_code PARKLINK_CALL parklink_submit(parklink_t *handle, const char *json
 parklink_code PARKLINK_CALL parklink_on_delivery(parklink_t *handle, const parklink_delivery_callbacks *callbacks);
 
 /**
- * Waits until every stored record is settled: delivered, or a dead letter.
+ * Waits until every stored record is settled: delivered, a dead letter, or (logs only) dropped.
  *
  * timeout_ms: how long at most; 0 only looks.
  * left: gets how many are not. May be NULL.
@@ -464,7 +472,8 @@ parklink_code PARKLINK_CALL parklink_on_delivery(parklink_t *handle, const parkl
 parklink_code PARKLINK_CALL parklink_flush(parklink_t *handle, uint32_t timeout_ms, uint64_t *left);
 
 /**
- * Lists dead letters: records that a platform refused for a reason that repetition cannot cure.
+ * Lists dead letters: records that a platform refused for a reason that repetition cannot cure, or that waited longer
+ * than store.max_age_days (code "expired").
  *
  * after: 0 for the first ones, then the id of the last one seen.
  * limit: how many at most.

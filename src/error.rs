@@ -100,6 +100,8 @@ codes! {
     StoreDamaged = -507, "store_damaged", false;
     /// The outbox has reached its limit (store.max_records, store.max_bytes).
     OutboxFull = -508, "outbox_full", true;
+    /// Of a stored record: it waited longer than store.max_age_days.
+    Expired = -509, "expired", false;
     /// The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket.
     Queued = -601, "queued", false;
     /// The platform took the record and will tell the outcome later (state 2): wait for the downlink.

@@ -166,6 +166,41 @@ fn careless_programs_get_errors_and_no_crash() {
     }
 }
 
+/// Long form: `RIG_LONG=1` (a minute).
+#[test]
+fn a_callback_that_does_not_return_holds_up_nothing_else() {
+    let seconds = if std::env::var("RIG_LONG").is_ok_and(|value| value == "1") { "60" } else { "3" };
+    let said = run(&compile("tests/c/blocked.c", "c99"), &[&busy_cloud().to_string(), seconds]);
+    print!("{said}");
+    assert!(said.starts_with(&format!("ok blocked for {seconds} s: ")), "{said}");
+}
+
+#[test]
+fn a_damaged_store_is_told_of() {
+    let program = compile("tests/c/damaged.c", "c99");
+    for way in ["poll", "callback"] {
+        let folder = LIBRARY.join(format!("damaged-{way}"));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = folder.join("parklink-21782.db");
+        std::fs::write(&store, "no database at all, and long enough to be none").unwrap();
+        let said = run(&program, &[folder.to_str().unwrap(), way]);
+        let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let (event, status) = (&lines[0], &lines[1]["store"]);
+        let is = ["platform", "service_name", "kind"].map(|member| event[member].as_str().unwrap());
+        assert_eq!(is, ["parklink", "store_replaced", "notice"]);
+        assert_eq!((&event["interface"], &event["event_id"]), (&Value::Null, &json!(0)));
+        let data = &event["data"];
+        assert_eq!((&data["path"], &status["path"], &data["rows"]), (&json!(store), &json!(store), &json!(0)));
+        let old = data["old_file"].as_str().unwrap();
+        assert!(std::fs::read_to_string(old).unwrap().starts_with("no database"), "{old}");
+        assert_eq!(
+            (&status["replaced"]["old_file"], &status["replaced"]["at_ms"]),
+            (&data["old_file"], &data["at_ms"])
+        );
+    }
+}
+
 #[test]
 fn it_can_be_loaded_and_unloaded_in_a_loop() {
     let library = LIBRARY.join("libparklink.so");

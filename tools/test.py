@@ -3,7 +3,8 @@
 
     tools/test.py FOLDER [--long] [WORD ...]
 
-FOLDER gets the development build. With words, only the steps whose name holds one of them.
+FOLDER gets the development build. With words, only the steps whose name holds one of them: rust, programs, memory, peers, or
+durable, a part of rust.
 """
 import os
 import re
@@ -42,17 +43,30 @@ def sums(pattern, text):
     return [sum(int(number) for number in column) for column in zip(*places)]
 
 
-def rust(_, long):
-    """The Rust tests, the C interface's among them."""
-    more = {"PROPTEST_CASES": "20000", "RIG_CYCLES": "2000", "RIG_CUTS": "1000", "RIG_LONG": "1"} if long else {}
+# The long forms of the Rust tests: cases of the property tests, kills, power cuts, and all that takes its time.
+LONG = {"PROPTEST_CASES": "20000", "RIG_CYCLES": "2000", "RIG_CUTS": "1000", "RIG_LONG": "1"}
+
+
+def cargo_tests(environment, words, shows=()):
+    """Runs Rust tests; cargo-nextest if it is there, several at a time. Gives how many passed and failed."""
     if shutil.which("cargo-nextest"):
-        code, said = shown([CARGO, "nextest", "run", "--workspace", "--no-fail-fast"], more)
+        code, said = shown([CARGO, "nextest", "run", "--no-fail-fast"] + words + list(shows), environment)
         counts = re.findall(r"tests? run: (\d+) passed(?:[^\n]*?, (\d+) failed)?", said)
         passed, failed = (int(number or 0) for number in counts[-1]) if counts else (0, 0)
     else:
-        code, said = shown([CARGO, "test", "--workspace", "--no-fail-fast"], more)
+        code, said = shown([CARGO, "test", "--no-fail-fast"] + words + (["--", "--nocapture"] if shows else []), environment)
         passed, failed = sums(r"test result: .*?(\d+) passed; (\d+) failed", said) or (0, 0)
     return passed, max(failed, 1) if code or not passed else failed
+
+
+def rust(_, long):
+    """The Rust tests, the C interface's among them."""
+    return cargo_tests(LONG if long else {}, ["--workspace"])
+
+
+def durable(_, long):
+    """Nothing lost, nothing charged twice: kills, power cuts, torture, order, backlog, with their figures."""
+    return cargo_tests(LONG if long else {}, ["-p", "parklink", "--test", "durable"], ["--success-output", "final"])
 
 
 def peers(folder, _):
@@ -111,6 +125,8 @@ def memory(folder, long):
 
 
 STEPS = [("rust", rust), ("programs", programs), ("memory", memory), ("peers", peers)]
+# A part of a step, for whoever asks for it.
+PARTS = [("durable", durable)]
 
 
 def main():
@@ -126,7 +142,7 @@ def main():
     os.environ.setdefault("CARGO_TERM_COLOR", "never")
     subprocess.run([os.path.join(ROOT, "tools/stage.sh"), "dev", folder], check=True)
     passed = failed = 0
-    for name, step in STEPS:
+    for name, step in STEPS + (PARTS if only else []):
         if only and not any(word in name for word in only):
             continue
         begun = time.monotonic()

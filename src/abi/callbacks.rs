@@ -33,9 +33,13 @@ pub struct DownlinkCallbacks {
     pub destroy: Destroy,
     /// Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
     /// event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud", "bolink",
-    /// "union", "etcp"), interface (id in the catalogue, null when it is not known), service_name, kind ("request",
-    /// "notice", "echo", "result"), redelivered (true: the software may have had it before; with a store), data (the
-    /// members of the message, without its wrapper).
+    /// "union", "etcp", or "parklink": the library itself), interface (id in the catalogue, null when it is not known),
+    /// service_name, kind ("request", "notice", "echo", "result"), redelivered (true: the software may have had it before;
+    /// with a store), data (the members of the message, without its wrapper).
+    ///
+    /// The library itself says, as a notice: "store_replaced", when a damaged store was set aside and a new one took its
+    /// place; data has at_ms, path, old_file, rows (taken over), why. It waits for you, also for the next open, until
+    /// on_downlink has returned, or parklink_poll is called again after it gave it. Ignore those that you do not know.
     pub on_downlink: OnDownlink,
 }
 
@@ -66,8 +70,9 @@ pub struct DeliveryCallbacks {
     /// Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
     pub destroy: Destroy,
     /// Called for every stored record that is settled on one of its platforms. report_json is borrowed: it is gone when
-    /// the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered", or "dead": a
-    /// dead letter), code (a name as parklink_error_name gives, "ok"), message, reply (the platform's, or null).
+    /// the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered"; "dead": a dead
+    /// letter; "dropped": a log record (SDK 2.6) that made room, or was too old), code (a name as parklink_error_name
+    /// gives: "ok", "expired", "outbox_full", and so on), message, reply (the platform's, or null).
     pub on_delivery: OnDelivery,
 }
 
@@ -177,7 +182,7 @@ impl Given<unsafe extern "C" fn(*mut c_void, u64, *const c_char)> {
     pub(super) fn downlinks(self, encoding: Encoding) -> Result<Option<DownlinkHandler>> {
         let Some((owner, function)) = self.both("on_downlink")? else { return Ok(None) };
         Ok(Some(Box::new(move |event: &Event| {
-            let json = to_c(event.json(), encoding);
+            let json = to_c(&event.json(), encoding);
             // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
             unsafe { function(owner.user_data(), event.answer_id(), json.as_ptr()) }
         })))

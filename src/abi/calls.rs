@@ -62,8 +62,9 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
 /// timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
 /// PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
 /// returns at last.
-/// left: gets the number of downlinks that stay unanswered and of answers that were not sent; records in the store are
-/// not counted, they stay for the next open. May be NULL.
+/// left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
+/// and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
+/// 0 when the call fails. May be NULL. The parts stand in parklink_status before, and in the log.
 ///
 /// Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
 /// Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -268,7 +269,7 @@ pub unsafe extern "C" fn parklink_poll(
     guard::on(handle, |entry| {
         // A downlink without a place to put it would be lost.
         out.needed("event_json")?;
-        out.give(entry.sdk.poll(millis(timeout_ms))?.json(), entry.encoding);
+        out.give(&entry.sdk.poll(millis(timeout_ms))?.json(), entry.encoding);
         Ok(())
     })
 }
@@ -305,7 +306,7 @@ pub unsafe extern "C" fn parklink_status(handle: *mut Parklink, json: *mut *mut 
     let out = unsafe { Out::new(json, ptr::null_mut()) };
     guard::on(handle, |entry| {
         if out.is_wanted() {
-            out.give(entry.sdk.status().text(), entry.encoding);
+            out.give(&entry.sdk.status().text(), entry.encoding);
         }
         Ok(())
     })
@@ -344,7 +345,7 @@ unsafe fn ask(
 /// A refusal gives both: what the platform said, and the code.
 fn finish(outcome: Outcome, entry: &Entry, reply: &Out<*mut c_char>) -> Result<()> {
     if let (true, Some(members)) = (reply.is_wanted(), outcome.reply) {
-        reply.give(members.text(), entry.encoding);
+        reply.give(&members.text(), entry.encoding);
     }
     outcome.error.map_or(Ok(()), Err)
 }

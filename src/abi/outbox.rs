@@ -56,7 +56,7 @@ pub unsafe extern "C" fn parklink_on_delivery(
     guard::on(handle, |entry| entry.sdk.on_delivery(given?.deliveries(entry.encoding)?))
 }
 
-/// Waits until every stored record is settled: delivered, or a dead letter.
+/// Waits until every stored record is settled: delivered, a dead letter, or (logs only) dropped.
 ///
 /// timeout_ms: how long at most; 0 only looks.
 /// left: gets how many are not. May be NULL.
@@ -76,7 +76,8 @@ pub unsafe extern "C" fn parklink_flush(handle: *mut Parklink, timeout_ms: u32, 
     })
 }
 
-/// Lists dead letters: records that a platform refused for a reason that repetition cannot cure.
+/// Lists dead letters: records that a platform refused for a reason that repetition cannot cure, or that waited longer
+/// than store.max_age_days (code "expired").
 ///
 /// after: 0 for the first ones, then the id of the last one seen.
 /// limit: how many at most.
@@ -99,7 +100,7 @@ pub unsafe extern "C" fn parklink_dead_list(
     let out = unsafe { Out::new(json, ptr::null_mut()) };
     guard::on(handle, |entry| {
         out.needed("json")?;
-        out.give(entry.sdk.dead(after, limit)?.to_string(), entry.encoding);
+        out.give(&entry.sdk.dead(after, limit)?.to_string(), entry.encoding);
         Ok(())
     })
 }

@@ -41,13 +41,14 @@ pub(super) unsafe fn read<'a>(
 }
 
 /// A new C string in that encoding.
-pub(super) fn to_c(text: impl Into<String> + AsRef<str>, encoding: Encoding) -> CString {
-    let bytes = match encoding {
-        Encoding::Utf8 => text.into().into_bytes(),
-        Encoding::Gbk => encoding.encode(text.as_ref()),
+pub(super) fn to_c(text: &str, encoding: Encoding) -> CString {
+    let made = match encoding {
+        // From the slice: there the room is exact, and nothing has to be made smaller afterwards.
+        Encoding::Utf8 => CString::new(text),
+        Encoding::Gbk => CString::new(encoding.encode(text)),
     };
     // JSON has no NUL; a name for one would be, so that nothing is cut.
-    CString::new(bytes).unwrap_or_else(|error| {
+    made.unwrap_or_else(|error| {
         let mut bytes = error.into_vec();
         bytes.retain(|byte| *byte != 0);
         CString::new(bytes).unwrap_or_default()
@@ -91,7 +92,7 @@ impl<T: Copy> Out<T> {
 
 impl Out<*mut c_char> {
     /// Puts a new string there, which `parklink_string_free` frees.
-    pub(super) fn give(&self, text: String, encoding: Encoding) {
+    pub(super) fn give(&self, text: &str, encoding: Encoding) {
         if self.is_wanted() {
             self.set(to_c(text, encoding).into_raw());
         }

@@ -13,6 +13,8 @@ pub enum Platform {
     Etcp,
     /// The smart screen (智慧屏) in the lane.
     Screen,
+    /// None: the library itself, which tells of its own troubles.
+    Library,
 }
 
 impl Platform {
@@ -24,6 +26,7 @@ impl Platform {
             Platform::Union => "union",
             Platform::Etcp => "etcp",
             Platform::Screen => "screen",
+            Platform::Library => "parklink",
         }
     }
 
@@ -33,7 +36,7 @@ impl Platform {
             Platform::Cloud => Some("cloud"),
             Platform::Bolink => Some("bolink"),
             Platform::Screen => Some("wisdom_screen"),
-            Platform::Union | Platform::Etcp => None,
+            Platform::Union | Platform::Etcp | Platform::Library => None,
         }
     }
 

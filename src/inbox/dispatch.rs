@@ -38,6 +38,7 @@ enum Task {
     Report(String),
     Event(Box<Event>),
     Grace,
+    Recall,
     End,
 }
 
@@ -115,6 +116,11 @@ fn run(inbox: &Arc<Inbox>) {
                 }
             }
             Task::Grace => inbox.end_grace(),
+            Task::Recall => {
+                if let Err(error) = inbox.recall_more() {
+                    inbox.log.error(format_args!("downlinks of before wait on disk: {}", error.message));
+                }
+            }
             Task::End => break,
         }
     }
@@ -148,9 +154,15 @@ fn next(inbox: &Arc<Inbox>, has_handler: bool) -> Task {
         if let Some(report) = state.reports.pop_front() {
             return Task::Report(report);
         }
+        if inbox.room(&mut state) > 0 {
+            return Task::Recall;
+        }
         let grace = state.grace_ends.map(|end| end.saturating_duration_since(Instant::now()));
-        state = match grace.filter(|_| !state.has_handler && !state.is_polled) {
-            Some(left) if left.is_zero() => return Task::Grace,
+        let grace = grace.filter(|_| !state.has_handler && !state.is_polled);
+        if grace.is_some_and(|left| left.is_zero()) {
+            return Task::Grace;
+        }
+        state = match [grace, inbox.recall.pause()].into_iter().flatten().min() {
             Some(left) => inbox.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             None => inbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
         };

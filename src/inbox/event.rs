@@ -2,8 +2,9 @@
 
 use super::Open;
 use crate::catalogue::{self, Interface, Platform};
-use crate::json::{self, Value};
+use crate::json::{self, Text, Value};
 use crate::link::Members;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,12 +38,12 @@ impl EventKind {
 pub struct Event {
     /// Its own number.
     pub id: u64,
-    /// Who said it.
+    /// Who said it; the library itself when no platform did.
     pub platform: Platform,
     /// What the catalogue knows of it.
     pub interface: Option<&'static Interface>,
     /// Its name.
-    pub service: String,
+    pub service: Text,
     /// What it is.
     pub kind: EventKind,
     /// The whole message as it came.
@@ -58,7 +59,7 @@ pub struct Event {
 impl Event {
     /// Looks a message up.
     pub fn new(id: u64, platform: Platform, message: Members) -> Event {
-        let service = message.get("service_name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let service = Text::from(message.get("service_name").and_then(Value::as_str).unwrap_or_default());
         let (interface, kind) = recognise(platform, &service, &message);
         let data = Arc::new(unwrap(interface, &message));
         let message = Arc::new(message);
@@ -72,18 +73,32 @@ impl Event {
 
     /// The event as JSON: `event_id`, `platform`, `interface`, `service_name`, `kind`, `redelivered`, `data`.
     pub fn json(&self) -> String {
-        // Texts and JSON values always have a JSON form.
-        let text = |value: &str| serde_json::to_string(value).unwrap_or_default();
-        format!(
-            "{{\"event_id\":{},\"platform\":\"{}\",\"interface\":{},\"service_name\":{},\"kind\":\"{}\",\"redelivered\":{},\"data\":{}}}",
-            self.answer_id(),
-            self.platform.name(),
-            self.interface.map_or_else(|| "null".to_owned(), |interface| text(interface.id)),
-            text(&self.service),
-            self.kind.name(),
-            self.redelivered,
-            self.data,
-        )
+        let mut out = String::with_capacity(512);
+        out.push_str("{\"event_id\":");
+        // Writing to a text cannot fail.
+        let _ = write!(out, "{}", self.answer_id());
+        out.push_str(",\"platform\":");
+        json::string(&mut out, self.platform.name());
+        out.push_str(",\"interface\":");
+        match self.interface {
+            Some(interface) => json::string(&mut out, interface.id),
+            None => out.push_str("null"),
+        }
+        out.push_str(",\"service_name\":");
+        json::string(&mut out, &self.service);
+        out.push_str(",\"kind\":");
+        json::string(&mut out, self.kind.name());
+        out.push_str(",\"redelivered\":");
+        out.push_str(if self.redelivered { "true" } else { "false" });
+        out.push_str(",\"data\":");
+        self.data.write(&mut out);
+        out.push('}');
+        out
+    }
+
+    /// Nobody says it again: it stays until it is taken, also when there is no room and nobody listens.
+    pub(super) fn stays(&self) -> bool {
+        self.redelivered || self.platform == Platform::Library
     }
 
     pub(super) fn to_open(&self) -> Open {
@@ -99,6 +114,9 @@ impl Event {
 }
 
 fn recognise(platform: Platform, service: &str, message: &Members) -> (Option<&'static Interface>, EventKind) {
+    if platform == Platform::Library {
+        return (None, EventKind::Notice);
+    }
     if matches!(service, "in_park" | "out_park") {
         return (catalogue::uplink(platform, service), EventKind::Echo);
     }

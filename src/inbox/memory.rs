@@ -4,14 +4,14 @@ use super::event::{Event, EventKind};
 use super::push::is_pushed;
 use super::reply::complete;
 use super::{Answer, Inbox, Open};
-use crate::catalogue::{Platform, same_value};
+use crate::catalogue::same_value;
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value, members};
 use crate::link::Members;
-use crate::store::{NewEvent, StoredEvent, Taken};
+use crate::store::{NewEvent, Taken};
 
 /// How many downlinks are remembered at most, whatever their age.
-const MOST: i64 = 1_000_000;
+pub(super) const MOST: i64 = 1_000_000;
 
 /// So many downlinks pass between two looks at what is too old.
 const FORGET_EVERY: u64 = 512;
@@ -40,7 +40,7 @@ impl Inbox {
             repeat_key: key.key,
             content: key.content,
             platform: event.platform.name(),
-            service: event.service.clone(),
+            service: event.service.to_string(),
             message: event.message.to_string(),
         };
         if event.id.is_multiple_of(FORGET_EVERY) {
@@ -87,7 +87,7 @@ impl Inbox {
         self.is_open(earlier) || (is_pushed(event.platform) && !self.pushes.part(earlier, event.id))
     }
 
-    fn is_open(&self, id: u64) -> bool {
+    pub(super) fn is_open(&self, id: u64) -> bool {
         let keep = self.limits.keep;
         let state = self.lock();
         let is_open = state.open.get(&id).is_some_and(|open| open.since.elapsed() < keep);
@@ -122,35 +122,9 @@ impl Inbox {
     pub fn answer_delivered(&self, event_id: u64) {
         if let Some(store) = self.store.as_ref().filter(|_| event_id != 0) {
             store.event_delivered(event_id, || {});
+            self.recall.answered(event_id);
+            self.made_room();
         }
-    }
-
-    /// After a restart: what was not answered is handed out again, marked; what was answered and perhaps not delivered is
-    /// sent again.
-    pub(super) fn recall(&self) -> Result<()> {
-        let Some(store) = &self.store else { return Ok(()) };
-        store.forget_events(self.limits.window_seconds, MOST);
-        let limit = i64::try_from(self.limits.queue).unwrap_or(i64::MAX);
-        for stored in store.read(|reader| reader.unfinished_events(0, limit))? {
-            let Some(mut event) = revive(&stored) else { continue };
-            match stored.answer {
-                Some(answer) => {
-                    let answer = parse_answer(stored.id, &event, &answer);
-                    self.recalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(answer);
-                }
-                None => {
-                    event.redelivered = true;
-                    self.hand_on(event);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends the answers that were recalled; once there is an outlet.
-    pub fn send_recalled(&self) {
-        let answers = std::mem::take(&mut *self.recalled.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        answers.into_iter().for_each(|answer| self.deliver(answer.event_id, answer));
     }
 
     /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on disk before it is sent, and is given to
@@ -175,6 +149,7 @@ impl Inbox {
             }
             state.answering.insert(event_id);
         }
+        self.made_room();
         if is_pushed(answer.platform) {
             self.answer_push(event_id, answer, open.is_stored);
             return Ok(());
@@ -230,7 +205,7 @@ pub(super) fn is_yes(answer: &Answer) -> bool {
     state.is_none_or(|state| same_value(state, &Value::from(1)))
 }
 
-fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer> {
+pub(super) fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer> {
     let stored = json::parse(text).ok()?;
     Some(Answer {
         event_id: id,
@@ -239,13 +214,4 @@ fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer> {
         service: stored.get("service")?.as_str()?.to_owned(),
         data: stored.get("data")?.as_object()?.clone(),
     })
-}
-
-fn revive(stored: &StoredEvent) -> Option<Event> {
-    let platforms = [Platform::Cloud, Platform::Bolink, Platform::Union, Platform::Etcp];
-    let platform = platforms.into_iter().find(|platform| platform.name() == stored.platform)?;
-    let message = json::members_of(stored.message.as_bytes())?;
-    let mut event = Event::new(stored.id, platform, message);
-    event.is_stored = true;
-    Some(event)
 }

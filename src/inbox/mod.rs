@@ -5,7 +5,9 @@ mod dispatch;
 mod event;
 mod memory;
 mod push;
+mod recall;
 mod reply;
+mod reports;
 
 pub use self::dispatch::{DeliveryHandler, DownlinkHandler, LogHandler};
 pub use self::event::{Event, EventKind};
@@ -13,13 +15,13 @@ pub use self::push::{Heard, Responder};
 pub use self::reply::{Answer, check};
 
 use self::push::Pushes;
+use self::recall::Recall;
 use self::reply::refusal;
 
 use self::dispatch::{Control, Dispatcher};
 use crate::catalogue::{Interface, Platform};
 use crate::error::{Code, Error, Result};
-use crate::json::Value;
-use crate::link::dial::Cancel;
+use crate::json::{Text, Value};
 use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
 use crate::store::{Store, now_ms};
@@ -27,8 +29,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// Takes the answers to downlinks on their way to the platform.
-pub type Outlet = Box<dyn Fn(Answer) + Send + Sync>;
+/// Takes the answers to downlinks on their way to the platform; false when that is not configured.
+pub type Outlet = Box<dyn Fn(Answer) -> bool + Send + Sync>;
 
 /// How the inbox behaves.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +50,7 @@ pub struct Limits {
 pub struct Open {
     platform: Platform,
     interface: Option<&'static Interface>,
-    service: String,
+    service: Text,
     data: Arc<Members>,
     since: Instant,
     is_stored: bool,
@@ -58,7 +60,7 @@ pub struct Open {
 pub struct Inbox {
     me: Weak<Inbox>,
     store: Option<Arc<Store>>,
-    recalled: Mutex<Vec<Answer>>,
+    recall: Recall,
     pushes: Pushes,
     state: Mutex<State>,
     changed: Condvar,
@@ -91,9 +93,6 @@ struct State {
 /// Log lines that wait for a slow handler; the oldest are dropped.
 const LINES: usize = 10_000;
 
-/// Delivery reports that wait for a slow handler; the outbox then waits too.
-const REPORTS: usize = 10_000;
-
 /// Plates whose balance is remembered.
 const BALANCES: usize = 10_000;
 
@@ -111,7 +110,7 @@ impl Inbox {
         let inbox = Arc::new_cyclic(|me| Inbox {
             me: me.clone(),
             store,
-            recalled: Mutex::default(),
+            recall: Recall::default(),
             pushes: Pushes::default(),
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -121,6 +120,14 @@ impl Inbox {
             balances: Mutex::default(),
             dispatcher: Dispatcher::default(),
         });
+        if let Some(store) = &inbox.store {
+            let me = inbox.me.clone();
+            store.on_replaced(Box::new(move |replaced| {
+                if let Some(inbox) = me.upgrade() {
+                    inbox.store_replaced(replaced);
+                }
+            }));
+        }
         inbox.recall()?;
         inbox.dispatcher.start(&inbox)?;
         Ok(inbox)
@@ -142,11 +149,14 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, answer: Answer) {
+    fn has_outlet(&self) -> bool {
+        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// False when there is no way.
+    fn send(&self, answer: Answer) -> bool {
         let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(outlet) = outlet {
-            outlet(answer);
-        }
+        outlet.is_some_and(|outlet| outlet(answer))
     }
 
     /// The handler for downlinks; the old one is dropped on the dispatch thread.
@@ -160,43 +170,6 @@ impl Inbox {
         drop(state);
         self.changed.notify_all();
         Ok(())
-    }
-
-    /// The handler for what became of submitted records.
-    pub fn set_delivery_handler(&self, handler: Option<DeliveryHandler>) -> Result<()> {
-        let mut state = self.lock();
-        if state.is_closed {
-            return Err(closed());
-        }
-        state.has_delivery_handler = handler.is_some();
-        state.controls.push_back(Control::Deliveries(handler));
-        drop(state);
-        self.changed.notify_all();
-        Ok(())
-    }
-
-    /// Whether anybody hears what becomes of records.
-    pub(crate) fn wants_reports(&self) -> bool {
-        self.lock().has_delivery_handler
-    }
-
-    /// Tells the software what became of a record; waits while it is slow to hear.
-    pub(crate) fn report(&self, report: String, stop: &Cancel) {
-        loop {
-            let mut state = self.lock();
-            if !state.has_delivery_handler || state.is_closed {
-                return;
-            }
-            if state.reports.len() < REPORTS {
-                state.reports.push_back(report);
-                drop(state);
-                return self.changed.notify_all();
-            }
-            drop(state);
-            if !stop.sleep(Duration::from_millis(20)) {
-                return;
-            }
-        }
     }
 
     /// The handler for log lines.
@@ -250,6 +223,8 @@ impl Inbox {
                 if event.is_stored && event.kind != EventKind::Request {
                     state.polled.push(event.id);
                 }
+                drop(state);
+                self.made_room();
                 return Ok(event);
             }
             let now = Instant::now();
@@ -333,33 +308,36 @@ impl Inbox {
 
     /// Puts an event in line for the software, or refuses it when nobody takes it.
     fn hand_on(&self, event: Event) {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.is_closed {
             return;
         }
         let is_heard = state.has_handler || state.is_polled || state.grace_ends.is_some_and(|end| Instant::now() < end);
         let is_full = state.events.len() >= self.limits.queue;
-        if is_heard && !is_full {
-            if event.kind == EventKind::Request {
-                let keep = self.limits.keep;
-                state.open.retain(|_, open| open.since.elapsed() < keep);
-                state.open.insert(event.id, event.to_open());
-            } else if event.is_stored {
-                state.answering.insert(event.id);
-            }
-            state.events.push_back(event);
-            drop(state);
-            self.changed.notify_all();
-            return;
+        if is_heard && !is_full || event.platform == Platform::Library {
+            return self.line_up(state, event);
         }
         drop(state);
         self.refuse(&event, if is_full { "收费系统忙，请稍后重试" } else { "收费系统未接入此接口" });
     }
 
+    fn line_up(&self, mut state: MutexGuard<'_, State>, event: Event) {
+        if event.kind == EventKind::Request {
+            let keep = self.limits.keep;
+            state.open.retain(|_, open| open.since.elapsed() < keep);
+            state.open.insert(event.id, event.to_open());
+        } else if event.is_stored {
+            state.answering.insert(event.id);
+        }
+        state.events.push_back(event);
+        drop(state);
+        self.changed.notify_all();
+    }
+
     /// Answers for software that does not: a refusal, not silence.
     fn refuse(&self, event: &Event, text: &str) {
         let name = event.platform.name();
-        if event.redelivered {
+        if event.stays() {
             // The platform has done its part long ago and may not ask again: it stays on disk.
             return self.log.error(format_args!("{name}: nobody takes {} of before, kept for later", event.service));
         }
@@ -378,8 +356,7 @@ impl Inbox {
                 return;
             }
             state.grace_ends = None;
-            let (kept, events): (VecDeque<Event>, VecDeque<Event>) =
-                state.events.drain(..).partition(|event| event.redelivered);
+            let (kept, events): (VecDeque<Event>, VecDeque<Event>) = state.events.drain(..).partition(Event::stays);
             state.events = kept;
             for event in &events {
                 state.open.remove(&event.id);

@@ -189,14 +189,16 @@ impl Inbox {
     /// platform, and answered then.
     pub(super) fn deliver(&self, id: u64, answer: Answer) {
         if !is_pushed(answer.platform) {
-            return self.send(answer);
+            self.send(answer);
+            return;
         }
         self.pushes.respond(id, || Heard::Answer(answer.clone()));
     }
 
     pub(super) fn deliver_refusal(&self, id: u64, answer: Answer) {
         if !is_pushed(answer.platform) {
-            return self.send(answer);
+            self.send(answer);
+            return;
         }
         self.pushes.respond(id, || Heard::Refused(answer.clone()));
     }

@@ -52,7 +52,7 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
     } else {
         data.or_insert("errmsg", || Value::from(""));
     }
-    let service = if is_relayed { RELAYED.to_owned() } else { open.service.clone() };
+    let service = if is_relayed { RELAYED.to_owned() } else { open.service.to_string() };
     Answer { event_id: 0, platform: open.platform, interface: open.interface, service, data }
 }
 

@@ -190,13 +190,11 @@ impl From<Builder> for Members {
     }
 }
 
-/// One of 64, by length, beginning, middle and end.
+/// One of 64, by length, beginning and end.
 fn bit(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let [Some(first), Some(last)] = [bytes.first(), bytes.last()] else { return 1 };
-    let middle = bytes[bytes.len() / 2];
-    let mixed = u32::from(*first) ^ (u32::from(middle) << 1) ^ (u32::from(*last) << 2);
-    1 << (mixed.wrapping_add(bytes.len() as u32 * 5) & 63)
+    1 << ((usize::from(*first) + 3 * usize::from(*last) + 5 * bytes.len()) & 63)
 }
 
 impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {

@@ -1,6 +1,7 @@
 //! The outbox: records that are on disk and not yet with their platform. It sends them in order per order key, retries by
 //! cause, and tells what became of each.
 
+mod age;
 mod line;
 mod verdict;
 mod worker;
@@ -15,7 +16,7 @@ use crate::link::Link;
 use crate::link::dial::Cancel;
 use crate::log::Log;
 use crate::sdk::Outcome;
-use crate::store::{NewRecord, Store};
+use crate::store::{Dropped, NewRecord, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub timeouts: [(Platform, Duration); 4],
     pub retry: (Duration, Duration),
     pub attempts: i64,
+    /// How long a record may wait, in seconds of the store's running time; 0: for ever.
+    pub max_age: i64,
     /// Records up to this one are of earlier runs: they may have been sent.
     pub before: i64,
 }
@@ -80,6 +83,7 @@ impl Outbox {
             ],
             retry: (config.millis("outbox.retry_first_ms"), config.millis("outbox.retry_longest_ms")),
             attempts: config.number("outbox.attempts"),
+            max_age: config.number("store.max_age_days") * 86_400,
         });
         let mut lines = Vec::new();
         let mut workers = Vec::new();
@@ -97,6 +101,14 @@ impl Outbox {
                 workers.push(worker);
             }
             lines.push(line);
+        }
+        if shared.max_age > 0 && !lines.is_empty() {
+            let (lines, shared) = (lines.clone(), shared.clone());
+            let worker = thread::Builder::new()
+                .name("parklink-age".into())
+                .spawn(move || age::watch(&lines, &shared))
+                .map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
+            workers.push(worker);
         }
         Ok(Outbox {
             shared,
@@ -135,10 +147,10 @@ impl Outbox {
                 return Ok(());
             }
             let dropped = self.shared.store.drop_oldest_logs(ROOM)?;
-            if dropped == 0 {
+            if dropped.is_empty() {
                 break total;
             }
-            self.shared.log.error(format_args!("outbox: full, the {dropped} oldest log records were dropped"));
+            self.tell_dropped(&dropped);
         };
         Err(Error::new(
             Code::OutboxFull,
@@ -148,6 +160,20 @@ impl Outbox {
                 total.records, total.bytes, self.most_records, self.most_bytes
             ),
         ))
+    }
+
+    fn tell_dropped(&self, dropped: &[Dropped]) {
+        let Shared { log, inbox, .. } = &*self.shared;
+        log.error(format_args!("outbox: full, the {} oldest log records were dropped", dropped.len()));
+        let why = Error::new(Code::OutboxFull, "the outbox is full: the oldest log records make room");
+        for record in dropped {
+            let line = self.lines.iter().find(|line| line.platform.name() == record.platform);
+            let is_gone = line.is_none_or(|line| line.let_go(record.id));
+            if is_gone && inbox.wants_reports() {
+                // Not to be waited for: this may be the callback's own thread.
+                inbox.report_at_once(verdict::report_dropped(record, &why));
+            }
+        }
     }
 
     /// Whether records of this order key still wait for this link: then a newer one may not overtake them.

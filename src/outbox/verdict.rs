@@ -4,6 +4,7 @@ use crate::catalogue::Platform;
 use crate::error::{Code, Error};
 use crate::json::{Value, members};
 use crate::sdk::Outcome;
+use crate::store::Dropped;
 use std::time::Duration;
 
 /// The verdict.
@@ -77,6 +78,21 @@ pub fn report(ticket: i64, platform: Platform, interface: Option<&str>, service:
         "code": code,
         "message": message,
         "reply": outcome.reply.clone(),
+    };
+    report.to_string()
+}
+
+/// What it is told of a log record that was dropped.
+pub fn report_dropped(dropped: &Dropped, why: &Error) -> String {
+    let report = members! {
+        "ticket": dropped.ticket,
+        "platform": &dropped.platform,
+        "interface": dropped.interface.clone(),
+        "service_name": &dropped.service,
+        "outcome": "dropped",
+        "code": why.code.name(),
+        "message": &why.message,
+        "reply": Value::Null,
     };
     report.to_string()
 }

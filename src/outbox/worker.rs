@@ -1,6 +1,7 @@
 //! A lane: takes the next record, sends it, says what became of it.
 
 use super::Shared;
+use super::age;
 use super::line::Line;
 use super::verdict::{self, Verdict};
 use crate::catalogue;
@@ -33,6 +34,15 @@ pub fn work(line: &Arc<Line>, shared: &Shared, link: &dyn Link) {
                 return;
             }
             pause = (pause * 2).min(ASK);
+        }
+        if shared.oldest().is_some_and(|limit| record.stored < limit) {
+            let (settled, told) = (age::settled(&record), record.clone());
+            line.settle(record, settled, Outcome::from(Error::new(Code::Expired, "too old")), None);
+            age::tell(line, shared, &told);
+            continue;
+        }
+        if record.is_log && !line.may_go(&record) {
+            continue;
         }
         let mut outcome = send(&record, shared, link);
         let may_be_repeat = record.attempts > 0 || record.id <= shared.before;

@@ -65,12 +65,14 @@ impl Answers {
         let queues = self.queues.clone();
         let shared = self.shared.clone();
         Box::new(move |answer| {
-            if let Some((_, queue)) = queues.iter().find(|(platform, _)| *platform == answer.platform) {
-                shared.left.fetch_add(1, Ordering::AcqRel);
-                if queue.send(Job { answer, since: Instant::now() }).is_err() {
-                    shared.left.fetch_sub(1, Ordering::AcqRel);
-                }
+            let queue = queues.iter().find(|(platform, _)| *platform == answer.platform);
+            let Some((_, queue)) = queue else { return false };
+            shared.left.fetch_add(1, Ordering::AcqRel);
+            let is_sent = queue.send(Job { answer, since: Instant::now() }).is_ok();
+            if !is_sent {
+                shared.left.fetch_sub(1, Ordering::AcqRel);
             }
+            is_sent
         })
     }
 

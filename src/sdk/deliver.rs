@@ -23,10 +23,8 @@ pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<S
         .chars()
         .map(|ch| if ch.is_alphanumeric() || matches!(ch, '-' | '_') { ch } else { '_' })
         .collect();
-    let for_replaced = log.clone();
-    let on_replaced = Box::new(move |what: &str| for_replaced.error(format_args!("store: {what}")));
     let path = Path::new(dir).join(format!("parklink-{lot}.db"));
-    Store::open(&path, log.clone(), on_replaced).map(Some)
+    Store::open(&path, log.clone()).map(Some)
 }
 
 /// The state of one platform's share: under way, or waiting behind older records of its order.

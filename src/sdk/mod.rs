@@ -225,7 +225,7 @@ impl Sdk {
                 Platform::Bolink => self.limits.bolink,
                 Platform::Union => self.config.millis("union.request_timeout_ms"),
                 Platform::Etcp => self.config.millis("etcp.request_timeout_ms"),
-                Platform::Cloud | Platform::Screen => self.limits.cloud,
+                Platform::Cloud | Platform::Screen | Platform::Library => self.limits.cloud,
             }
     }
 
@@ -282,7 +282,12 @@ impl Sdk {
             self.links.iter().map(|link| (link.platform().name().to_owned(), Value::Object(link.status()))).collect();
         let (waiting, unanswered) = self.inbox.depth();
         let outbox = self.outbox.as_ref().map(Outbox::status);
+        let store = self.outbox.as_ref().map(|outbox| {
+            let store = outbox.store();
+            members! {"path": store.path().to_string_lossy().as_ref(), "replaced": store.replaced().map(|replaced| replaced.members())}
+        });
         members! {
+            "store": store,
             "outbox": outbox,
             "version": env!("CARGO_PKG_VERSION"),
             "park_id": self.config.text("park_id"),
@@ -328,9 +333,9 @@ impl Sdk {
     }
 
     /// Ends everything: wakes every sleeper, joins every thread, drops every handler. Answers that are on their way get
-    /// up to `timeout` to arrive. Tells how many downlinks stay unanswered or answers unsent. From inside a callback it
-    /// is refused. A callback that does not return within `timeout` is left behind: its thread ends, and drops the
-    /// handlers, when it returns.
+    /// up to `timeout` to arrive. Tells what is left: downlinks that stay unanswered, answers that were not sent, and records
+    /// that wait in the store. From inside a callback it is refused. A callback that does not return within `timeout` is left
+    /// behind: its thread ends, and drops the handlers, when it returns.
     pub fn close(&self, timeout: Duration) -> Result<u64> {
         if self.inbox.is_in_callback() {
             return Err(Error::new(Code::InCallback, "close would wait for the callback that it is called from"));
@@ -366,7 +371,11 @@ impl Sdk {
             // Whoever opens the folder next must not find it locked.
             outbox.store().close();
         }
-        Ok(unanswered + unsent)
+        let records = self.outbox.as_ref().map_or(0, |outbox| outbox.store().total().records.max(0).unsigned_abs());
+        self.log.info(format_args!(
+            "closed: {unanswered} downlinks without an answer, {unsent} answers not sent, {records} records wait on disk"
+        ));
+        Ok(unanswered + unsent + records)
     }
 }
 

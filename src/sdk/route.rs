@@ -63,11 +63,14 @@ impl Sdk {
     /// The link of a platform. Without a link to Bolink the cloud carries its records on (SDK 4.x).
     pub(super) fn way(&self, platform: Platform, interface: Option<&'static Interface>) -> Result<Way<'_>> {
         let service = interface.and_then(|interface| interface.service).unwrap_or_default();
-        let service = service.split('.').next().unwrap_or_default().into();
+        self.way_as(service.split('.').next().unwrap_or_default(), platform, interface)
+    }
+
+    fn way_as(&self, service: &str, platform: Platform, interface: Option<&'static Interface>) -> Result<Way<'_>> {
         let find = |wanted| self.links.iter().find(|link| link.platform() == wanted);
         let relay = || (platform == Platform::Bolink).then(|| find(Platform::Cloud)).flatten();
         match find(platform).or_else(relay) {
-            Some(link) => Ok(Way { link: link.as_ref(), interface, service }),
+            Some(link) => Ok(Way { link: link.as_ref(), interface, service: service.into() }),
             None => Err(missing(platform, interface)),
         }
     }
@@ -92,9 +95,8 @@ impl Sdk {
                 );
                 return Err(Error::new(Code::Invalid, message));
             }
-            match self.way(candidate.platform, candidate.interface) {
-                Ok(mut way) => {
-                    way.service = service.into();
+            match self.way_as(service, candidate.platform, candidate.interface) {
+                Ok(way) => {
                     if !ways.iter().any(|known| known.link.platform() == way.link.platform()) {
                         ways.push(way);
                     }
@@ -136,6 +138,6 @@ fn missing(platform: Platform, interface: Option<&'static Interface>) -> Error {
                 "{what} goes to the smart screen itself, and how a screen is spoken to is in no document; nothing was sent"
             ),
         ),
-        Platform::Union | Platform::Etcp => super::platforms::missing(platform, &what),
+        Platform::Union | Platform::Etcp | Platform::Library => super::platforms::missing(platform, &what),
     }
 }

@@ -153,13 +153,13 @@ impl Store {
 }
 
 impl Reader {
-    /// Downlinks that are not finished, oldest first.
-    pub fn unfinished_events(&self, after: u64, limit: i64) -> Result<Vec<StoredEvent>> {
+    /// Downlinks between these numbers that are not finished, oldest first.
+    pub fn unfinished_events(&self, after: u64, until: u64, limit: i64) -> Result<Vec<StoredEvent>> {
         self.run(|connection| {
-            let sql =
-                "SELECT id, platform, message, answer FROM event WHERE delivered = 0 AND id > ?1 ORDER BY id LIMIT ?2";
+            let sql = "SELECT id, platform, message, answer FROM event
+                       WHERE delivered = 0 AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
             let mut select = connection.prepare_cached(sql)?;
-            let rows = select.query_map(params![after.cast_signed(), limit], |row| {
+            let rows = select.query_map(params![after.cast_signed(), until.cast_signed(), limit], |row| {
                 let id: i64 = row.get(0)?;
                 Ok(StoredEvent {
                     id: id.unsigned_abs(),

@@ -1,6 +1,8 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
-use super::{desk, keys};
+use super::replaced::{self, Replaced};
+use super::salvage::{SALVAGED, salvage};
+use super::{desk, keys, now_ms};
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -14,21 +16,13 @@ const APPLICATION: i32 = 0x504b_4c4b;
 /// The version of the schema.
 const VERSION: i32 = 2;
 
-/// Tables that are salvaged from a damaged store, and their columns.
-const SALVAGED: [(&str, &str); 4] = [
-    ("record", "id,ticket,platform,interface,service,order_key,class,data,created,attempts,last_error,stored"),
-    ("dead", "id,ticket,platform,interface,service,order_key,class,data,created,attempts,died,code,message,reply"),
-    ("event", "id,repeat_key,content,platform,service,message,received,seen,answer,answered,delivered"),
-    ("replaced", "id,at,why,old_file,rows,told"),
-];
-
 /// The file of an open store, and the lock on it.
 #[derive(Debug)]
 pub struct StoreFile {
     /// Where it is.
     pub path: PathBuf,
-    /// What happened to a damaged predecessor, for the software to be told.
-    pub set_aside: Option<String>,
+    /// A damaged predecessor, for the software to be told.
+    pub set_aside: Option<Replaced>,
     _lock: File,
 }
 
@@ -52,16 +46,33 @@ impl StoreFile {
 
     /// Opens the database; one that is damaged is replaced first.
     pub fn attach(&mut self) -> Result<Connection> {
-        if self.ready().exists() {
-            self.swap()?;
-        }
-        match connect(&self.path) {
+        // A replacement that a crash cut short.
+        let mut aside = if self.ready().exists() { Some(self.swap()?) } else { None };
+        let connection = match connect(&self.path) {
             Err(error) if error.code == Code::StoreDamaged => {
                 self.rebuild(&error.message)?;
-                self.swap()?;
+                aside = Some(self.swap()?);
                 connect(&self.path)
             }
             other => other,
+        }?;
+        if let Some(old_file) = aside {
+            self.set_aside = Some(self.tell_of(&connection, old_file).map_err(|error| of_sqlite(&error, &self.path))?);
+        }
+        Ok(connection)
+    }
+
+    /// What the new store says of the one that it takes the place of; an older version's does not.
+    fn tell_of(&self, connection: &Connection, old_file: PathBuf) -> rusqlite::Result<Replaced> {
+        match replaced::last(connection, &self.path)?.filter(|last| last.old_file == old_file) {
+            Some(known) => Ok(known),
+            None => {
+                let rows =
+                    "SELECT (SELECT count(*) FROM record) + (SELECT count(*) FROM dead) + (SELECT count(*) FROM event)";
+                let rows = connection.query_row(rows, [], |row| row.get(0))?;
+                let why = "it was replaced by an older version".to_owned();
+                replaced::write(connection, &self.path, &Replaced { id: 0, at_ms: now_ms(), why, old_file, rows })
+            }
         }
     }
 
@@ -74,13 +85,14 @@ impl StoreFile {
         }
         let connection = connect(&fresh)?;
         let of = |error: rusqlite::Error| of_sqlite(&error, &fresh);
-        let saved = salvage(&connection, &self.path).map_err(of)?;
+        let rows = salvage(&connection, &self.path).map_err(of)?;
+        let replaced = Replaced { id: 0, at_ms: now_ms(), why: why.to_owned(), old_file: self.dated_name(), rows };
+        replaced::write(&connection, &self.path, &replaced).map_err(of)?;
         // One whole file, without a journal beside it.
         connection.query_row("PRAGMA journal_mode=DELETE", [], |_| Ok(())).map_err(of)?;
         connection.close().map_err(|(_, error)| of(error))?;
         fs::rename(&fresh, self.ready()).map_err(|error| of_io(&error, &fresh))?;
         sync_folder(folder_of(&self.path));
-        self.set_aside = Some(format!("it was damaged ({why}), {saved} rows were taken over"));
         Ok(())
     }
 
@@ -89,22 +101,29 @@ impl StoreFile {
         self.path.with_extension("rebuilt.db")
     }
 
-    /// Sets the damaged file aside under a dated name and puts the new one in its place.
-    fn swap(&mut self) -> Result<()> {
+    /// The name for a damaged one.
+    fn dated_name(&self) -> PathBuf {
         let stamp = chrono::Local::now().format("%Y%m%d-%H%M%S%.3f");
-        let aside = self.path.with_extension(format!("damaged-{stamp}.db"));
+        self.path.with_extension(format!("damaged-{stamp}.db"))
+    }
+
+    /// Sets the damaged file aside, under the name that the new one knows it by, and puts that in its place.
+    fn swap(&mut self) -> Result<PathBuf> {
+        let ready = self.ready();
+        let named = reader(&ready)
+            .and_then(|connection| replaced::last(&connection, &self.path).map_err(|error| of_sqlite(&error, &ready)));
+        let is_free = |name: &PathBuf| !name.exists() || !self.path.exists();
+        let named = named.ok().flatten().map(|last| last.old_file).filter(is_free);
+        let aside = named.unwrap_or_else(|| self.dated_name());
         for suffix in SUFFIXES {
             let from = with_suffix(&self.path, suffix);
             if from.exists() {
                 fs::rename(&from, with_suffix(&aside, suffix)).map_err(|error| of_io(&error, &from))?;
             }
         }
-        let ready = self.ready();
         fs::rename(&ready, &self.path).map_err(|error| of_io(&error, &ready))?;
         sync_folder(folder_of(&self.path));
-        let what = self.set_aside.take().unwrap_or_else(|| "it was damaged".to_owned());
-        self.set_aside = Some(format!("{what}; the old file is {}", aside.display()));
-        Ok(())
+        Ok(aside)
     }
 }
 
@@ -214,7 +233,9 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     connection
         .query_row("SELECT sum(records), (SELECT value FROM meta WHERE name='seconds') FROM count", [], |_| Ok(()))
         .map_err(of)?;
-    Ok(())
+    // These are read at every opening; damage must show while the file can still be replaced.
+    let ledger = desk::Ledger::load(connection).map_err(of)?;
+    keys::Keys::default().reload(connection, ledger.keyed).map_err(of)
 }
 
 /// Makes the tables, or brings those of an older version up to this one, in one transaction.
@@ -258,110 +279,6 @@ pub fn reader(path: &Path) -> Result<Connection> {
     connection.busy_timeout(Duration::from_secs(10)).map_err(of)?;
     connection.execute_batch("PRAGMA cache_size=-512").map_err(of)?;
     Ok(connection)
-}
-
-/// Copies what can be read of a damaged store. Errors are those of the new one.
-fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<u64> {
-    let mut saved = 0;
-    // SQLite deletes the journal of an empty file.
-    let is_empty = fs::metadata(damaged).map_or(true, |file| file.len() == 0);
-    let old = Connection::open_with_flags(damaged, OpenFlags::SQLITE_OPEN_READ_WRITE).ok().filter(|_| !is_empty);
-    if let Some(old) = &old {
-        // Else a file that is shorter than it says is not read at all.
-        let _ = old.execute_batch("PRAGMA writable_schema=ON");
-    }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let number = |sql: &str| old.as_ref()?.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
-    let seconds = number("SELECT value FROM meta NOT INDEXED WHERE name='seconds'")
-        .or_else(|| number("SELECT max(seen) FROM event NOT INDEXED"));
-    if let Some(old) = &old {
-        for (table, columns) in SALVAGED {
-            saved += copy(old, connection, table, columns, seconds.unwrap_or(0))?;
-        }
-    }
-    // No number is given twice: the software has the old ones.
-    let given = ["SELECT value FROM meta NOT INDEXED WHERE name='numbered'", "SELECT max(seq) FROM sqlite_sequence"];
-    let last = given.into_iter().filter_map(number).max().unwrap_or_else(super::now_ms);
-    let keyed = keys::rebuild(connection)?;
-    // Nothing that was taken over is younger than now.
-    let latest = "SELECT max(ifnull((SELECT max(stored) FROM record), 0), ifnull((SELECT max(seen) FROM event), 0))";
-    let latest: i64 = connection.query_row(latest, [], |row| row.get(0))?;
-    let seconds = seconds.unwrap_or(0).max(latest);
-    connection.execute_batch(&format!(
-        "DELETE FROM count;
-         INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;
-         UPDATE meta SET value = {seconds} WHERE name='seconds';
-         UPDATE meta SET value = {keyed} WHERE name='keyed';
-         UPDATE meta SET value = max({last}, ifnull((SELECT max(id) FROM record), 0), ifnull((SELECT max(id) FROM dead), 0))
-           WHERE name='numbered';
-         COMMIT;"
-    ))?;
-    Ok(saved)
-}
-
-/// Rows that cannot be read in a row after which a table is given up.
-const BLIND: u32 = 20_000;
-
-/// Copies the rows of a table from both ends, and what can be found between the damaged places.
-fn copy(old: &Connection, new: &Connection, table: &str, columns: &str, seconds: i64) -> rusqlite::Result<u64> {
-    let has_all = old.prepare(&format!("SELECT {columns} FROM {table}")).is_ok();
-    // A store of version 1 does not know when its records were stored.
-    let read = if has_all { columns.to_owned() } else { columns.replace(",stored", &format!(",{seconds}")) };
-    let count = columns.split(',').count();
-    let marks = vec!["?"; count].join(",");
-    let mut insert = new.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"))?;
-    let backward = format!("SELECT {read} FROM {table} ORDER BY id DESC");
-    let forward = format!("SELECT {read} FROM {table} WHERE id > ?1 ORDER BY id");
-    let mut saved = 0;
-    let (mut lowest, mut after, mut blind) = (i64::MAX, i64::MIN, 0);
-    let mut take = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(i64, bool)>> {
-        let values: rusqlite::Result<Vec<rusqlite::types::Value>> = (0..count).map(|at| row.get(at)).collect();
-        let Ok(values) = values else { return Ok(None) };
-        let rusqlite::types::Value::Integer(id) = values[0] else { return Ok(None) };
-        match insert.execute(rusqlite::params_from_iter(values)) {
-            Ok(changed) => Ok(Some((id, changed > 0))),
-            // A row that is no such row any more.
-            Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => Ok(None),
-            Err(error) => Err(error),
-        }
-    };
-    if let Ok(mut select) = old.prepare(&backward)
-        && let Ok(mut rows) = select.query([])
-    {
-        while let Ok(Some(row)) = rows.next() {
-            if let Some((id, is_new)) = take(row)? {
-                lowest = id;
-                saved += u64::from(is_new);
-            }
-        }
-    }
-    while after < lowest && blind < BLIND {
-        let Ok(mut select) = old.prepare(&forward) else { break };
-        let Ok(mut rows) = select.query([after]) else { break };
-        let begun = after;
-        let ended = loop {
-            match rows.next() {
-                Ok(Some(row)) => {
-                    if let Some((id, is_new)) = take(row)? {
-                        if id >= lowest {
-                            break true;
-                        }
-                        after = id;
-                        saved += u64::from(is_new);
-                    }
-                }
-                Ok(None) => break true,
-                Err(_) => break false,
-            }
-        };
-        if ended {
-            break;
-        }
-        // Past the row that cannot be read, to a page that perhaps can.
-        blind = if after > begun { 0 } else { blind + 1 };
-        after = after.max(0) + 1;
-    }
-    Ok(saved)
 }
 
 /// The error that tells of damage found elsewhere.

@@ -1,6 +1,7 @@
 //! The store: one SQLite file that holds what must survive a crash, an outage and the switch at the wall: records not yet
 //! delivered, dead letters, downlinks that move money or things. A field engineer can read it with `sqlite3`.
 
+mod dead;
 mod desk;
 mod events;
 mod file;
@@ -8,14 +9,19 @@ mod insert;
 mod keys;
 mod queue;
 mod records;
+mod replaced;
+mod salvage;
 mod writer;
 
+pub use self::dead::Dead;
 pub use self::events::{NewEvent, StoredEvent, Taken};
-pub use self::records::{Count, Dead, NewRecord, Record, Settled};
+pub use self::records::{Count, Dropped, NewRecord, Record, Settled};
+pub use self::replaced::{OnReplaced, Replaced};
 
 use self::desk::{Desk, Ledger};
 use self::file::StoreFile;
 use self::queue::Queue;
+use self::replaced::Predecessors;
 use self::writer::{Job, Writer};
 use crate::error::{Code, Error, Result};
 use crate::link::once::once;
@@ -39,6 +45,7 @@ pub struct Store {
     keys: keys::Keys,
     /// Numbers up to this one were given to records by earlier openings.
     before: i64,
+    predecessors: Arc<Predecessors>,
 }
 
 impl std::fmt::Debug for Store {
@@ -48,14 +55,20 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store of this file. `on_replaced` hears when a damaged one was set aside.
-    pub fn open(path: &Path, log: Arc<Log>, on_replaced: Box<dyn Fn(&str) + Send>) -> Result<Arc<Store>> {
-        let (file, connection) = StoreFile::open(path)?;
+    /// Opens the store of this file.
+    pub fn open(path: &Path, log: Arc<Log>) -> Result<Arc<Store>> {
+        let (mut file, connection) = StoreFile::open(path)?;
         let of = |error: rusqlite::Error| file::of_sqlite(&error, path);
         let seconds =
             connection.query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0)).map_err(of)?;
         let queue = Arc::new(Queue::default());
         let (epoch, counts, keys) = (Arc::<AtomicU64>::default(), records::Counts::default(), keys::Keys::default());
+        let aside = file.set_aside.take();
+        if let Some(aside) = &aside {
+            log.error(format_args!("store: {aside}"));
+        }
+        let last = replaced::last(&connection, path).map_err(of)?;
+        let predecessors = Arc::new(Predecessors::new(last, aside.is_some()));
         let since = Instant::now();
         let mut writer = Writer {
             file,
@@ -71,16 +84,17 @@ impl Store {
             since,
             seconds,
             is_detached: false,
-            on_replaced,
+            predecessors: predecessors.clone(),
         };
-        writer.start()?;
+        writer.load().map_err(of)?;
         let before = writer.ledger.last;
         let thread = thread::Builder::new()
             .name("parklink-store".into())
             .spawn(move || writer.run())
             .map_err(|error| Error::new(Code::Io, format!("no thread for the store: {error}")))?;
         let writer = Mutex::new(Some(thread));
-        Ok(Arc::new(Store { path: path.to_owned(), queue, writer, epoch, since, seconds, counts, keys, before }))
+        let path = path.to_owned();
+        Ok(Arc::new(Store { path, queue, writer, epoch, since, seconds, counts, keys, before, predecessors }))
     }
 
     /// The last number that earlier openings gave to a record.
@@ -91,6 +105,23 @@ impl Store {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The last damaged store that this one took the place of.
+    pub fn replaced(&self) -> Option<Replaced> {
+        self.predecessors.last()
+    }
+
+    /// Of the event that tells of such a one: whether it was raised when this store was opened or before; otherwise who
+    /// listens hears of it. And whether that was in an earlier opening.
+    pub fn knew_at_open(&self, event: u64) -> (bool, bool) {
+        let known = |limit: i64| i64::try_from(event).is_ok_and(|event| event <= limit);
+        (known(self.predecessors.at_open), known(self.predecessors.before))
+    }
+
+    /// Who hears when this one is replaced while it is open.
+    pub fn on_replaced(&self, heard: OnReplaced) {
+        self.predecessors.listen(heard);
     }
 
     /// Running time of the store in seconds, over all its openings; no clock change moves it.

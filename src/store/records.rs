@@ -46,23 +46,25 @@ pub struct Record {
     pub created: i64,
     /// Times it was sent.
     pub attempts: i64,
+    /// When it was put in line, in seconds of the store's running time.
+    pub stored: i64,
+    /// It may be dropped when there is no room, or when it is too old.
+    pub is_log: bool,
 }
 
-/// A record that repetition cannot help.
+/// A log record that was dropped.
 #[derive(Debug, Clone)]
-pub struct Dead {
-    /// The record.
-    pub record: Record,
-    /// The link that carried it.
+pub struct Dropped {
+    /// Its number.
+    pub id: i64,
+    /// The number the software has.
+    pub ticket: i64,
+    /// The link that would have carried it.
     pub platform: String,
-    /// When it was given up, milliseconds since 1970.
-    pub died: i64,
-    /// The code's name.
-    pub code: String,
-    /// What to do about it.
-    pub message: String,
-    /// The platform's reply.
-    pub reply: Option<String>,
+    /// The catalogue's id.
+    pub interface: Option<String>,
+    /// The name the software uses.
+    pub service: String,
 }
 
 /// What became of a record.
@@ -70,6 +72,8 @@ pub struct Dead {
 pub enum Settled {
     /// The platform has it.
     Delivered,
+    /// A log record that is too old.
+    Dropped,
     /// Sent in vain; it is tried again, with other bytes when `data` is given.
     Again {
         /// New members.
@@ -126,9 +130,12 @@ impl Counts {
     }
 }
 
-const COLUMNS: &str = "id, ticket, interface, service, order_key, data, created, attempts";
+pub(super) const COLUMNS: &str = "id, ticket, interface, service, order_key, data, created, attempts";
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+/// The same of a record that waits; a dead letter has no place in the line.
+const WAITING: &str = "id, ticket, interface, service, order_key, data, created, attempts, stored, class = 'log'";
+
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record {
         id: row.get(0)?,
         ticket: row.get(1)?,
@@ -138,7 +145,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         data: row.get(5)?,
         created: row.get(6)?,
         attempts: row.get(7)?,
+        stored: 0,
+        is_log: false,
     })
+}
+
+fn waiting(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record { stored: row.get(8)?, is_log: row.get(9)?, ..record(row)? })
 }
 
 pub(super) fn add_count(connection: &Connection, platform: &str, by: Count) -> rusqlite::Result<()> {
@@ -170,19 +183,29 @@ impl Store {
         })
     }
 
-    /// Drops the oldest log records, to make room. Tells how many.
-    pub fn drop_oldest_logs(&self, how_many: i64) -> Result<u64> {
+    /// Drops the oldest log records, to make room. Tells which.
+    pub fn drop_oldest_logs(&self, how_many: i64) -> Result<Vec<Dropped>> {
+        let counts = self.counts.clone();
         let work = move |desk: &Desk<'_>| {
-            let sql = "SELECT id, platform, length(CAST(data AS BLOB)) FROM record INDEXED BY record_of_log
-                       WHERE class = 'log' ORDER BY id LIMIT ?1";
-            let rows = three(desk, sql, how_many)?;
-            for (id, platform, bytes) in &rows {
-                desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([id])?;
-                add_count(desk, platform, Count { records: -1, bytes: -bytes })?;
+            let sql = "SELECT id, platform, length(CAST(data AS BLOB)), ticket, interface, service
+                       FROM record INDEXED BY record_of_log WHERE class = 'log' ORDER BY id LIMIT ?1";
+            let mut select = desk.prepare_cached(sql)?;
+            let rows = select.query_map([how_many], |row| {
+                let (id, platform, bytes) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let (ticket, interface, service) = (row.get(3)?, row.get(4)?, row.get(5)?);
+                Ok((Dropped { id, ticket, platform, interface, service }, bytes))
+            })?;
+            let rows: Vec<(Dropped, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+            for (log, bytes) in &rows {
+                desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([log.id])?;
+                add_count(desk, &log.platform, Count { records: -1, bytes: -bytes })?;
             }
             Ok(rows)
         };
-        self.counted(work, -1)
+        let tell = move |rows: &Vec<(Dropped, i64)>| {
+            rows.iter().for_each(|(log, bytes)| counts.add(&log.platform, Count { records: -1, bytes: -bytes }));
+        };
+        Ok(self.write_tell_and_wait(work, tell)?.into_iter().map(|(log, _)| log).collect())
     }
 
     /// Writes down what became of records. `done` hears when it is on disk.
@@ -213,65 +236,12 @@ impl Store {
             },
         );
     }
-
-    /// Puts dead letters back in line, all or those of a ticket. Tells how many.
-    pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
-        let (ticket, seconds) = (ticket.map(u64::cast_signed), self.seconds());
-        let work = move |desk: &Desk<'_>| {
-            let sql =
-                "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
-            let rows = three(desk, sql, ticket)?;
-            for (id, platform, bytes) in &rows {
-                let key = "SELECT order_key FROM dead WHERE id = ?1";
-                let key: Option<String> = desk.prepare_cached(key)?.query_row([id], |row| row.get(0))?;
-                let sql = "INSERT INTO record (id, ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
-                     SELECT ?3, ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
-                desk.prepare_cached(sql)?.execute(params![id, seconds, desk.number(platform, key.as_deref())])?;
-                desk.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
-                add_count(desk, platform, Count { records: 1, bytes: *bytes })?;
-            }
-            Ok(rows)
-        };
-        self.counted(work, 1)
-    }
-
-    /// Runs work that adds (1) or takes away (-1) records, and counts them.
-    fn counted(
-        &self,
-        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<Vec<Row3>> + Send + 'static,
-        sign: i64,
-    ) -> Result<u64> {
-        let counts = self.counts.clone();
-        let tell = move |rows: &Vec<Row3>| {
-            for (_, platform, bytes) in rows {
-                counts.add(platform, Count { records: sign, bytes: sign * bytes });
-            }
-        };
-        self.write_tell_and_wait(work, tell).map(|rows| rows.len() as u64)
-    }
-
-    /// Deletes dead letters, all or those of a ticket. Tells how many.
-    pub fn delete_dead(&self, ticket: Option<u64>) -> Result<u64> {
-        let ticket = ticket.map(u64::cast_signed);
-        self.write_and_wait(move |connection| {
-            connection.execute("DELETE FROM dead WHERE ?1 IS NULL OR ticket = ?1", [ticket])
-        })
-        .map(|count| count as u64)
-    }
-}
-
-/// A record's number, platform and size.
-type Row3 = (i64, String, i64);
-
-fn three(connection: &Connection, sql: &str, with: impl rusqlite::ToSql) -> rusqlite::Result<Vec<Row3>> {
-    let mut select = connection.prepare_cached(sql)?;
-    select.query_map([with], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
 }
 
 /// Tells by how much that changed what waits. A record may have gone meanwhile: dropped for room, or deleted by hand.
 fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqlite::Result<Count> {
     match outcome {
-        Settled::Delivered => {}
+        Settled::Delivered | Settled::Dropped => {}
         Settled::Again { data, error } => {
             let sql =
                 "UPDATE record SET attempts = attempts + 1, last_error = ?2, data = coalesce(?3, data) WHERE id = ?1";
@@ -281,9 +251,17 @@ fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqli
         }
         Settled::Dead { code, message, reply } => {
             let sql = "INSERT OR REPLACE INTO dead
-                SELECT id, ticket, platform, interface, service, order_key, class, data, created, attempts + 1, ?2, ?3, ?4, ?5
+                SELECT id, ticket, platform, interface, service, order_key, class, data, created, attempts + ?6, ?2, ?3, ?4, ?5
                 FROM record WHERE id = ?1";
-            connection.prepare_cached(sql)?.execute(params![record.id, now_ms(), code.name(), message, reply])?;
+            let tries = i64::from(*code != Code::Expired);
+            connection.prepare_cached(sql)?.execute(params![
+                record.id,
+                now_ms(),
+                code.name(),
+                message,
+                reply,
+                tries
+            ])?;
         }
     }
     let gone = connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id])?;
@@ -292,25 +270,25 @@ fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqli
 
 /// The record of this number, when it waits and is of this key.
 fn record_of_key(connection: &Connection, platform: &str, key: &str, id: i64) -> rusqlite::Result<Option<Record>> {
-    let sql = format!("SELECT {COLUMNS} FROM record WHERE id = ?1 AND platform = ?2 AND order_key = ?3");
-    connection.prepare_cached(&sql)?.query_row(params![id, platform, key], record).optional()
+    let sql = format!("SELECT {WAITING} FROM record WHERE id = ?1 AND platform = ?2 AND order_key = ?3");
+    connection.prepare_cached(&sql)?.query_row(params![id, platform, key], waiting).optional()
 }
 
 impl Reader {
     /// The next records for a link after one, oldest first.
     pub fn records_after(&self, platform: &str, id: i64, limit: i64) -> Result<Vec<Record>> {
         self.run(|connection| {
-            let sql = format!("SELECT {COLUMNS} FROM record WHERE platform = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+            let sql = format!("SELECT {WAITING} FROM record WHERE platform = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
             let mut select = connection.prepare_cached(&sql)?;
-            select.query_map(params![platform, id, limit], record)?.collect()
+            select.query_map(params![platform, id, limit], waiting)?.collect()
         })
     }
 
     /// One record, if it still waits for this link.
     pub fn record(&self, platform: &str, id: i64) -> Result<Option<Record>> {
         self.run(|connection| {
-            let sql = format!("SELECT {COLUMNS} FROM record WHERE platform = ?1 AND id = ?2");
-            connection.prepare_cached(&sql)?.query_row(params![platform, id], record).optional()
+            let sql = format!("SELECT {WAITING} FROM record WHERE platform = ?1 AND id = ?2");
+            connection.prepare_cached(&sql)?.query_row(params![platform, id], waiting).optional()
         })
     }
 
@@ -323,13 +301,15 @@ impl Reader {
         })
     }
 
-    /// The number of the newest record of an order key.
-    pub fn newest_of_key(&self, platform: &str, key: &str) -> Result<Option<i64>> {
+    /// Whether a record of an order key waits, beside those that are done already.
+    pub fn has_key(&self, platform: &str, key: &str, done: impl Fn(i64) -> bool) -> Result<bool> {
         self.run(|connection| {
-            let ids = self.keys.candidates(connection, platform, key)?;
-            let mut found = ids.into_iter().rev().map(|id| record_of_key(connection, platform, key, id));
-            let newest = found.find_map(rusqlite::Result::transpose).transpose()?;
-            Ok(newest.map(|record| record.id))
+            for id in self.keys.candidates(connection, platform, key)?.into_iter().rev().filter(|id| !done(*id)) {
+                if record_of_key(connection, platform, key, id)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })
     }
 
@@ -341,32 +321,6 @@ impl Reader {
                     row.get(0)
                 })
                 .optional()
-        })
-    }
-
-    /// How many dead letters there are.
-    pub fn dead_count(&self) -> Result<i64> {
-        self.run(|connection| connection.query_row("SELECT count(*) FROM dead", [], |row| row.get(0)))
-    }
-
-    /// Dead letters after one, oldest first.
-    pub fn dead_after(&self, id: i64, limit: i64) -> Result<Vec<Dead>> {
-        self.run(|connection| {
-            let sql = format!(
-                "SELECT {COLUMNS}, platform, died, code, message, reply FROM dead WHERE id > ?1 ORDER BY id LIMIT ?2"
-            );
-            let mut select = connection.prepare_cached(&sql)?;
-            let rows = select.query_map([id, limit], |row| {
-                Ok(Dead {
-                    record: record(row)?,
-                    platform: row.get(8)?,
-                    died: row.get(9)?,
-                    code: row.get(10)?,
-                    message: row.get(11)?,
-                    reply: row.get(12)?,
-                })
-            })?;
-            rows.collect()
         })
     }
 }

@@ -60,8 +60,7 @@ CREATE TABLE IF NOT EXISTS replaced (   -- damaged stores that this one took the
   at        INTEGER NOT NULL,
   why       TEXT NOT NULL,
   old_file  TEXT NOT NULL,              -- in the same folder
-  rows      INTEGER NOT NULL,           -- taken over from it
-  told      INTEGER NOT NULL DEFAULT 0  -- 1: the software has heard of it
+  rows      INTEGER NOT NULL            -- taken over from it
 );
 CREATE TABLE IF NOT EXISTS count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
 -- seconds: the store's running time. numbered: no record has a greater number. keyed: up to this record the keys are in key.

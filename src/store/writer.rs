@@ -7,6 +7,7 @@ use super::insert::insert;
 use super::keys::Keys;
 use super::queue::{Batch, End, Parts, Queue};
 use super::records::Counts;
+use super::replaced::Predecessors;
 use crate::error::{Code, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};
@@ -51,7 +52,7 @@ pub struct Writer {
     /// The connection could not be made again after the file was replaced.
     pub is_detached: bool,
     /// Told when a damaged store was set aside.
-    pub on_replaced: Box<dyn Fn(&str) + Send>,
+    pub predecessors: Arc<Predecessors>,
 }
 
 /// When the writer ends, however it does, nobody waits for it any more.
@@ -68,9 +69,6 @@ impl Writer {
     pub fn run(mut self) {
         let queue = self.queue.clone();
         let _leaves = Leaves(queue.clone());
-        if let Some(what) = self.file.set_aside.take() {
-            (self.on_replaced)(&what);
-        }
         while let Some(batch) = queue.take() {
             self.commit(batch);
             self.tidy();
@@ -204,25 +202,15 @@ impl Writer {
         self.load().map_err(of)?;
         self.is_detached = false;
         self.epoch.fetch_add(1, Ordering::AcqRel);
-        if let Some(what) = self.file.set_aside.take() {
-            (self.on_replaced)(&what);
+        if let Some(aside) = self.file.set_aside.take() {
+            self.log.error(format_args!("store: {aside}"));
+            self.predecessors.add(aside);
         }
         Ok(())
     }
 
-    /// Before anything is written. Damage may show only now.
-    pub fn start(&mut self) -> Result<()> {
-        let Err(error) = self.load() else { return Ok(()) };
-        let error = of_sqlite(&error, &self.file.path);
-        if error.code != Code::StoreDamaged {
-            return Err(error);
-        }
-        self.file.rebuild(&error.message)?;
-        self.attach()
-    }
-
     /// Reads what is kept in memory.
-    fn load(&mut self) -> rusqlite::Result<()> {
+    pub fn load(&mut self) -> rusqlite::Result<()> {
         let pages = self.pages.clone();
         self.connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
             pages.store(count, Ordering::Relaxed);

@@ -44,7 +44,10 @@ impl Decoder {
                     each(Frame::Empty);
                 }
             } else {
-                each(Frame::Text(String::from_utf8_lossy(text)));
+                each(Frame::Text(match std::str::from_utf8(text) {
+                    Ok(text) => Cow::Borrowed(text),
+                    Err(_) => String::from_utf8_lossy(text),
+                }));
                 self.pending.clear();
             }
             self.after_line_feed = rest[at] == b'\n';

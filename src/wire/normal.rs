@@ -16,17 +16,23 @@ pub fn text(value: &Value) -> Result<String, NumberTooWide> {
 }
 
 /// Appends the normal form of an object with these members.
-pub fn object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<(), NumberTooWide> {
-    out.push('{');
-    let mut first = true;
-    for (name, value) in members.filter(|(_, value)| !value.is_null()) {
-        if !first {
-            out.push(',');
+pub fn object<'a>(
+    out: &mut String,
+    mut members: impl Iterator<Item = (&'a str, &'a Value)>,
+) -> Result<(), NumberTooWide> {
+    let mut before = '{';
+    members.try_for_each(|(name, value)| {
+        if !value.is_null() {
+            out.push(before);
+            before = ',';
+            string(out, name);
+            out.push(':');
+            write_value(out, value)?;
         }
-        first = false;
-        string(out, name);
-        out.push(':');
-        write_value(out, value)?;
+        Ok(())
+    })?;
+    if before == '{' {
+        out.push(before);
     }
     out.push('}');
     Ok(())

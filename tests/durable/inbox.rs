@@ -235,3 +235,72 @@ fn what_a_poll_gave_is_done_when_the_next_is_asked_for() {
     assert!(sdk.poll(Duration::from_millis(10)).is_err());
     until("it is done", || number(&folder.store(), "SELECT delivered FROM event") == 1);
 }
+
+#[test]
+fn what_does_not_fit_after_a_restart_follows_when_there_is_room() {
+    const COUNT: usize = 60;
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, None);
+    for at in 0..COUNT {
+        platform.send(&prepay(&format!("T{at}")));
+    }
+    until("all are there", || calls.lock().unwrap().len() == COUNT);
+    end(&lot);
+    // One that the software answered and the platform never heard.
+    let store = rusqlite::Connection::open(folder.store()).unwrap();
+    let answer = json!({"service": "prepay_order", "data": yes()}).to_string();
+    let sql = "UPDATE event SET answered = 1, answer = ?1 WHERE json_extract(message, '$.trade_no') = 'T50'";
+    assert_eq!(store.execute(sql, [answer]).unwrap(), 1);
+    drop(store);
+
+    platform.with(|desk| desk.tokens += 1);
+    let lot = Lot::default();
+    lot.get_or_init(|| open(&folder.0, platform.port, json!({"events": {"queue": 8}})));
+    let sdk = lot.get().unwrap();
+    let waiting = |sdk: &Sdk| sdk.status()["events"]["waiting"].as_u64().unwrap();
+    assert_eq!(waiting(sdk), 4, "half the queue is for what comes now");
+    platform.send(&prepay("LIVE"));
+    until("there is room for it", || waiting(sdk) == 5);
+    // Nobody answers: then no more are handed out than can be kept.
+    let first: Vec<_> = (0..5).map(|_| sdk.poll(Duration::from_secs(5)).unwrap()).collect();
+    assert!(sdk.poll(Duration::from_millis(300)).is_err());
+    for event in &first {
+        sdk.reply(event.id, &yes().to_string()).unwrap();
+    }
+    let mut seen: Vec<_> =
+        first.iter().map(|event| (event.data["trade_no"].as_str().unwrap().to_owned(), event.redelivered)).collect();
+    while seen.len() < COUNT {
+        let event = sdk.poll(Duration::from_secs(5)).unwrap();
+        assert!(waiting(sdk) <= 4);
+        sdk.reply(event.id, &yes().to_string()).unwrap();
+        seen.push((event.data["trade_no"].as_str().unwrap().to_owned(), event.redelivered));
+    }
+    let live = seen.iter().position(|(trade_no, _)| trade_no == "LIVE").unwrap();
+    assert_eq!(seen.remove(live), ("LIVE".to_owned(), false));
+    let expected = (0..COUNT).filter(|at| *at != 50).map(|at| (format!("T{at}"), true));
+    assert_eq!(seen, expected.collect::<Vec<_>>(), "each once, in their order");
+    platform.until("every answer, that one too", |desk| desk.uploads.len() == COUNT + 1);
+    until("all is done", || number(&folder.store(), "SELECT count(*) FROM event WHERE delivered = 0") == 0);
+    assert!(sdk.poll(Duration::from_millis(50)).is_err());
+}
+
+#[test]
+fn a_callback_gets_all_of_before_however_small_the_queue() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, None);
+    for at in 0..40 {
+        platform.send(&prepay(&format!("T{at}")));
+    }
+    until("all are there", || calls.lock().unwrap().len() == 40);
+    end(&lot);
+    platform.with(|desk| desk.tokens += 1);
+    let lot = Lot::default();
+    lot.get_or_init(|| open(&folder.0, platform.port, json!({"events": {"queue": 1}})));
+    let again = listen(&lot, Some(yes()));
+    platform.until("every answer", |desk| desk.uploads.len() == 40);
+    let expected: Vec<_> = (0..40).map(|at| (format!("T{at}"), true)).collect();
+    assert_eq!(*again.lock().unwrap(), expected);
+    end(&lot);
+}

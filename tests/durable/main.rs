@@ -6,6 +6,7 @@
 #[path = "../http_support/mod.rs"]
 mod http_support;
 
+mod age;
 mod child;
 mod cloud;
 mod inbox;

@@ -15,7 +15,7 @@ fn settled(sdk: &Sdk) {
     assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0, "{:?}", sdk.status()["outbox"]);
 }
 
-fn reports(sdk: &Sdk) -> Arc<Mutex<Vec<Value>>> {
+pub fn reports(sdk: &Sdk) -> Arc<Mutex<Vec<Value>>> {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let inside = reports.clone();
     let handler = move |report: &str| inside.lock().unwrap().push(serde_json::from_str(report).unwrap());
@@ -342,15 +342,23 @@ fn the_outbox_has_an_end_and_logs_make_room() {
         "content": "x", "operate_time": 1, "user_id": "1"})
         .to_string()
     };
-    for at in 0..4 {
-        sdk.submit(&log(at)).unwrap();
-    }
+    let reports = reports(&sdk);
+    let mut logs: Vec<_> = (0..4).map(|at| sdk.submit(&log(at)).unwrap()).collect();
     // An entry goes to both platforms: two records.
     for at in 0..3 {
         sdk.submit(&entry(&format!("A{at}")).to_string()).unwrap();
     }
     sdk.submit(&entry("A3").to_string()).expect("logs make room");
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM record WHERE class = 'log'"), 0);
+    until("each is told of", || reports.lock().unwrap().len() == 4);
+    for report in reports.lock().unwrap().iter() {
+        let told =
+            ["outcome", "code", "platform", "interface", "service_name"].map(|member| report[member].as_str().unwrap());
+        assert_eq!(told, ["dropped", "outbox_full", "cloud", "cloud.park_log", "park_log"]);
+        assert_eq!((&report["reply"], report["message"].as_str().unwrap().is_empty()), (&json!(null), false));
+        logs.retain(|ticket| *ticket != report["ticket"].as_u64().unwrap());
+    }
+    assert!(logs.is_empty(), "no report of {logs:?}");
     sdk.submit(&entry("A4").to_string()).expect("the tenth");
     let error = sdk.submit(&entry("A5").to_string()).unwrap_err();
     assert_eq!(error.code, Code::OutboxFull);
@@ -399,12 +407,22 @@ fn status_flush_and_close_tell_what_is_left() {
     assert_eq!((status["bolink"]["records"].as_i64(), status["total"]["records"].as_i64()), (Some(5), Some(5)));
     assert!(status["bolink"]["oldest_ms"].as_i64().unwrap() > 1_700_000_000_000);
     until("an error is told", || sdk.status()["links"]["bolink"]["last_error"].is_string());
-    sdk.close(Duration::from_secs(2)).unwrap();
+    assert_eq!(sdk.close(Duration::from_secs(2)).unwrap(), 5);
     // Nobody holds the folder any more, and nothing is lost.
     let sdk = open(&folder.0, platform.port, json!({}));
     assert_eq!(sdk.status()["outbox"]["total"]["records"], 5);
     platform.down(false);
     settled(&sdk);
     assert_eq!(platform.with(|desk| desk.taken().len()), 5);
+    // A downlink without an answer is left, and a record beside it.
+    platform
+        .send(&json!({"service_name": "prepay_order", "car_number": "京A12345", "order_id": "A1", "trade_no": "T1"}));
+    sdk.poll(Duration::from_secs(5)).unwrap();
+    platform.down(true);
+    sdk.submit(&entry("LEFT").to_string()).unwrap();
+    assert_eq!(sdk.close(Duration::from_secs(2)).unwrap(), 2);
+    let sdk = open(&folder.0, platform.port, json!({}));
+    platform.down(false);
+    settled(&sdk);
     assert_eq!(texts(&look(&folder.store()), "SELECT data FROM record").len(), 0);
 }

@@ -8,7 +8,7 @@ use parklink::log::{Level, Log};
 use parklink::store::Store;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 enum Op {
@@ -208,11 +208,8 @@ fn check(ops: &[Op], journal: &[u8], dice: &mut Dice, sums: &mut Sums, seed: u64
     let folder = Folder::new();
     cut(ops, journal, dice, &folder.0);
     sums.cuts += 1;
-    let damage = Arc::new(Mutex::new(Vec::new()));
-    let inside = damage.clone();
     let path = store_of(&folder.0);
-    let told = Box::new(move |what: &str| inside.lock().unwrap().push(what.to_owned()));
-    let store = Store::open(&path, Arc::new(Log::new(Level::Error)), told);
+    let store = Store::open(&path, Arc::new(Log::new(Level::Error)));
     let store = store.unwrap_or_else(|error| panic!("it does not open: {error}; seed {seed}, cut after {}", ops.len()));
     let look = crate::support::look(&path);
     let sound: String = look.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
@@ -226,8 +223,8 @@ fn check(ops: &[Op], journal: &[u8], dice: &mut Dice, sums: &mut Sums, seed: u64
     let events: HashSet<String> =
         texts(&look, "SELECT json_extract(message, '$.trade_no') || ' ' || answered FROM event").into_iter().collect();
     store.close();
-    let damage = damage.lock().unwrap();
-    if sound != "ok" || !damage.is_empty() || counted.0 != counted.1 {
+    let damage = store.replaced();
+    if sound != "ok" || damage.is_some() || counted.0 != counted.1 {
         println!("damaged after {} operations: {sound} {damage:?} {counted:?}", ops.len());
         sums.damaged += 1;
     }

@@ -331,7 +331,7 @@ pub fn clock(folder: &Path) -> bool {
         assert!((now() - begun - at_open).abs() < 60, "the clock is moved");
         platform.with(|desk| desk.tokens += 1);
         let lot: Arc<std::sync::OnceLock<Sdk>> = Arc::default();
-        let sdk = lot.get_or_init(|| open(folder, platform.port, json!({})));
+        let sdk = lot.get_or_init(|| open(folder, platform.port, json!({"store": {"max_age_days": 1}})));
         let (inside, weak) = (ids.clone(), lot.clone());
         let handler = move |event: &parklink::sdk::Event| {
             inside.lock().unwrap().push((
@@ -344,9 +344,12 @@ pub fn clock(folder: &Path) -> bool {
         };
         sdk.on_downlink(Some(Box::new(handler))).unwrap();
         for offset in [at_open, later] {
-            fs::write(&file, offset.to_string()).unwrap();
             rounds += 1;
+            platform.down(true);
             sdk.submit(&entry(&format!("A{rounds}")).to_string()).unwrap();
+            // It waits over the jump, which makes it no older.
+            fs::write(&file, offset.to_string()).unwrap();
+            platform.down(false);
             assert_eq!(sdk.flush(Duration::from_secs(10)).unwrap(), 0);
             // The first payment again and again, and a new one.
             let before = platform.answers("prepay_order").len();
@@ -362,6 +365,7 @@ pub fn clock(folder: &Path) -> bool {
         sdk.on_downlink(None).unwrap();
         sdk.close(Duration::from_secs(3)).unwrap();
     }
+    assert_eq!(number(&crate::support::store_of(folder), "SELECT count(*) FROM dead"), 0);
     let ids = ids.lock().unwrap();
     let trades: Vec<&str> = ids.iter().map(|id| id.1.as_str()).collect();
     assert_eq!(trades, ["T0", "T1", "T2", "T3", "T4", "T5", "T6"], "each once, whatever the clock says");
@@ -369,4 +373,87 @@ pub fn clock(folder: &Path) -> bool {
     assert_eq!(platform.with(|desk| desk.taken().iter().filter(|taken| taken.0 == "inpark").count()), 6);
     assert!(texts(&look(&crate::support::store_of(folder)), "SELECT data FROM record").is_empty());
     true
+}
+
+/// What the event of a replaced store says, and what the status does.
+fn told(sdk: &Sdk) -> (serde_json::Value, serde_json::Value) {
+    let event = sdk.poll(Duration::from_secs(5)).unwrap();
+    (serde_json::from_str(&event.json()).unwrap(), store_status(sdk))
+}
+
+fn store_status(sdk: &Sdk) -> serde_json::Value {
+    serde_json::from_str(&sdk.status()["store"].to_string()).unwrap()
+}
+
+#[test]
+fn the_software_hears_that_a_store_was_replaced() {
+    let folder = Folder::new();
+    filled(&folder, 400);
+    let length = fs::metadata(folder.store()).unwrap().len();
+    fs::OpenOptions::new().write(true).open(folder.store()).unwrap().set_len(length * 6 / 10).unwrap();
+    // Nobody hears it the first time: later than the grace for platforms, and not at all.
+    let sdk = open(&folder.0, 1, json!({}));
+    std::thread::sleep(Duration::from_millis(2300));
+    sdk.close(Duration::from_secs(1)).unwrap();
+
+    let sdk = open(&folder.0, 1, json!({}));
+    let (event, status) = told(&sdk);
+    let aside = set_aside(&folder).remove(0);
+    let rows = number(&folder.store(), "SELECT count(*) FROM record");
+    assert!(rows >= 100);
+    let data = &event["data"];
+    assert_eq!(event["event_id"], 0);
+    assert_eq!((&event["platform"], &event["interface"]), (&json!("parklink"), &json!(null)));
+    assert_eq!((&event["service_name"], &event["kind"]), (&json!("store_replaced"), &json!("notice")));
+    assert_eq!(event["redelivered"], true, "it was raised in an earlier run");
+    assert_eq!((&data["path"], &data["rows"]), (&json!(folder.store()), &json!(rows)));
+    assert_eq!(data["old_file"], json!(aside));
+    assert!(data["at_ms"].as_i64().unwrap() > 1_700_000_000_000 && !data["why"].as_str().unwrap().is_empty());
+    assert_eq!(status["path"], data["path"]);
+    for member in ["at_ms", "why", "old_file", "rows"] {
+        assert_eq!(status["replaced"][member], data[member], "{member}");
+    }
+    // Polling again says that it was heard: it is over for this run and the next; the status keeps it.
+    assert!(sdk.poll(Duration::from_millis(10)).is_err());
+    sdk.close(Duration::from_secs(1)).unwrap();
+    let sdk = open(&folder.0, 1, json!({}));
+    assert!(sdk.poll(Duration::from_millis(100)).is_err());
+    assert_eq!(store_status(&sdk), status);
+    sdk.close(Duration::from_secs(1)).unwrap();
+    let fresh = Folder::new();
+    let sdk = open(&fresh.0, 1, json!({}));
+    assert_eq!(store_status(&sdk), json!({"path": fresh.store(), "replaced": null}));
+}
+
+#[test]
+fn it_hears_at_once_when_that_happens_while_it_runs() {
+    let folder = Folder::new();
+    let sdk = open(&folder.0, 1, json!({"events": {"queue": 1}}));
+    for at in 0..300 {
+        sdk.submit(&entry(&format!("A{at}")).to_string()).unwrap();
+    }
+    let (sender, told) = std::sync::mpsc::channel();
+    sdk.on_downlink(Some(Box::new(move |event| sender.send((event.service.clone(), event.redelivered)).unwrap())))
+        .unwrap();
+    let mut last = String::new();
+    for round in 1..=2 {
+        let other = Connection::open(folder.store()).unwrap();
+        other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        drop(other);
+        let length = fs::metadata(folder.store()).unwrap().len();
+        damage(&folder.store(), 4096 * 2, (length - 4096 * 2) as usize);
+        for at in 0..20 {
+            sdk.submit(&entry(&format!("B{at}")).to_string()).unwrap();
+        }
+        assert_eq!(told.recv_timeout(Duration::from_secs(10)).unwrap(), ("store_replaced".into(), false));
+        assert_eq!(set_aside(&folder).len(), round);
+        last = sdk.status()["store"]["replaced"]["old_file"].as_str().unwrap().to_owned();
+    }
+    until("it was told", || number(&folder.store(), "SELECT count(*) FROM event WHERE delivered = 0") == 0);
+    sdk.close(Duration::from_secs(1)).unwrap();
+    // The second damage may have cost what the store knew of the first.
+    let known = texts(&look(&folder.store()), "SELECT old_file FROM replaced ORDER BY id DESC LIMIT 1");
+    assert!(folder.0.join(&known[0]).exists() && last.ends_with(&known[0]), "{known:?} {last}");
+    let sdk = open(&folder.0, 1, json!({}));
+    assert!(sdk.poll(Duration::from_millis(100)).is_err(), "told in the run before");
 }

@@ -29,10 +29,8 @@ fn a_store_of_version_1_is_brought_up_and_keeps_its_rows() {
     }
     // Nobody knows when they were stored: by the store's clock it is now, not long ago.
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM record WHERE stored = 5000"), 3);
-    assert_eq!(
-        (sdk.status()["outbox"]["total"]["records"].as_i64(), sdk.dead(0, 9).unwrap()[0]["ticket"].as_i64()),
-        (Some(3), Some(3))
-    );
+    assert_eq!(sdk.status()["outbox"]["total"]["records"], 3);
+    assert_eq!(sdk.dead(0, 9).unwrap()[0]["ticket"], 3);
     let event = sdk.poll(Duration::from_secs(5)).unwrap();
     assert_eq!((event.redelivered, event.data["trade_no"].as_str()), (true, Some("T1")));
     assert_eq!(sdk.submit(&entry("NEW").to_string()).unwrap(), 10, "numbers go on");

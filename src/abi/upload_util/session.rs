@@ -2,6 +2,7 @@
 //! the software's function.
 
 use super::shape;
+use crate::catalogue::Platform;
 use crate::config::{Config, Unknown};
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value};
@@ -87,6 +88,10 @@ impl Session {
         let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(messages) = messages.filter(|_| is_wanted) else { return self.sdk.on_downlink(None) };
         self.sdk.on_downlink(Some(Box::new(move |event| {
+            // The original SDK says nothing of its own; the log does.
+            if event.platform == Platform::Library {
+                return;
+            }
             // Waits while the software is slow; ends when the session does.
             let _ = messages.send(event.message.to_string());
         })))

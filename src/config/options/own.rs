@@ -21,6 +21,13 @@ pub(super) const OPTIONS: &[Spec] = &[
     ),
     option("store.max_bytes", Number(1024, 1_099_511_627_776), "4294967296", "The same in bytes of data."),
     option(
+        "store.max_age_days",
+        Number(0, 3650),
+        "365",
+        "How long a record waits at most, in days of the store's own running time, which no clock change moves; 0: for ever. Then a \
+        log record (SDK 2.6) is dropped and any other becomes a dead letter (`expired`).",
+    ),
+    option(
         "store.window_days",
         Number(1, 3650),
         "30",
@@ -79,7 +86,8 @@ pub(super) const OPTIONS: &[Spec] = &[
         "events.queue",
         Number(1, 1_000_000),
         "1000",
-        "Downlinks that wait for the callback or the poll; beyond it the platform gets a refusal.",
+        "Downlinks that wait for the callback or the poll; beyond it the platform gets a refusal. Those left unanswered before a \
+        restart fill half of it at most; the others follow from the store.",
     ),
     option("events.keep_s", Number(1, 86_400), "600", "How long an unanswered downlink can still be answered."),
     option("limits.text_bytes", Number(1024, 1_073_741_824), "4194304", "Longest JSON text taken."),

@@ -39,17 +39,16 @@ pub fn text(data: &Data) -> Result<String> {
 }
 
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
-fn refuse_magic_names<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
-    for (name, value) in members {
+fn refuse_magic_names<'a>(mut members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
+    members.try_for_each(|(name, value)| {
         if name == "@type" || name == "$ref" {
             return Err(Error::new(
                 Code::Invalid,
                 format!("a member may not be called {name}: the cloud's parser takes it for itself"),
             ));
         }
-        refuse_in(value)?;
-    }
-    Ok(())
+        refuse_in(value)
+    })
 }
 
 fn refuse_in(value: &Value) -> Result<()> {
@@ -136,9 +135,9 @@ mod tests {
         let token = "0123456789abcdef0123456789abcdef";
         let line = compose("in_park", Some(token), &signed);
         let length = line.len() - 1;
-        assert!(measure("in_park", Some(token), &data, &signed, length).is_ok());
-        assert!(measure("in_park", None, &data, &signed, length).is_ok());
-        let error = measure("in_park", Some(token), &data, &signed, length - 1).unwrap_err();
+        assert!(measure("in_park", Some(token), &data, &signed.text, length).is_ok());
+        assert!(measure("in_park", None, &data, &signed.text, length).is_ok());
+        let error = measure("in_park", Some(token), &data, &signed.text, length - 1).unwrap_err();
         assert_eq!(error.code, Code::TooLarge);
         assert!(
             error.message.contains(&format!("would be {length} bytes")) && error.message.contains("remark 8"),

@@ -213,6 +213,9 @@ impl Inner {
 
     /// Wakes the keeper when something is due before it means to look.
     fn nudge(&self, state: &State) {
+        if state.is_quiet_until(&self.facts, state.keeper_looks_at) {
+            return;
+        }
         if state.next_look(&self.facts, Instant::now()) < state.keeper_looks_at {
             self.changed.notify_all();
         }

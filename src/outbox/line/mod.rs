@@ -2,7 +2,10 @@
 //! not yet written down. It never holds more than a window of the backlog in memory.
 
 mod doubt;
+mod leave;
+mod wake;
 
+use self::leave::InHand;
 use super::Shared;
 use crate::catalogue::Platform;
 use crate::error::Error;
@@ -43,7 +46,8 @@ struct State {
     cursor: i64,
     may_be_more: bool,
     ready: VecDeque<Record>,
-    busy: HashSet<String>,
+    /// Order keys under way, and the record.
+    busy: HashMap<String, InHand>,
     held: HashMap<String, Instant>,
     resumed: VecDeque<String>,
     settled: Vec<(Record, Settled)>,
@@ -97,7 +101,7 @@ impl Line {
             cursor: 0,
             may_be_more: true,
             ready: VecDeque::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
             held: HashMap::new(),
             resumed: VecDeque::new(),
             settled: Vec::new(),
@@ -129,39 +133,6 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn wake(&self) {
-        drop(self.lock());
-        self.tell();
-    }
-
-    /// The state has changed, and is unlocked.
-    fn tell(&self) {
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            self.changed.notify_all();
-        }
-    }
-
-    /// Waits for a change, at most until then; not at all when `looks` and there is news.
-    fn sleep<'a>(&self, state: MutexGuard<'a, State>, until: Option<Instant>, looks: bool) -> MutexGuard<'a, State> {
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        let state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-            _ if looks && self.news.load(Ordering::SeqCst) => state,
-            Some(wait) => self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
-            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-        };
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
-        state
-    }
-
-    /// New records are in the store.
-    pub fn arrived(&self) {
-        self.news.store(true, Ordering::SeqCst);
-        // Who goes to sleep is counted first and looks for news then, with the state locked.
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            self.wake();
-        }
-    }
-
     /// Waits for the next record that may go; `None` when the outbox stops, or at once when it shall not wait.
     pub fn next(self: &Arc<Self>, waits: bool) -> Option<Record> {
         let mut state = self.lock();
@@ -178,7 +149,7 @@ impl Line {
             let is_behind = state.settled.len() + state.writing.len() >= UNWRITTEN;
             let record = if is_paused || is_behind { None } else { self.take(&mut state, now) };
             if let Some(record) = record {
-                state.busy.insert(key_of(&record));
+                state.busy.insert(key_of(&record), InHand::new(record.id));
                 state.sent += 1;
                 return Some(record);
             }
@@ -209,7 +180,7 @@ impl Line {
             if let Some(record) = self.take_resumed(state) {
                 return Some(record);
             }
-            let free = state.ready.iter().position(|record| !state.busy.contains(&key_of(record)));
+            let free = state.ready.iter().position(|record| !state.busy.contains_key(&key_of(record)));
             if let Some(at) = free {
                 return state.ready.remove(at);
             }
@@ -234,7 +205,7 @@ impl Line {
     fn take_resumed(self: &Arc<Self>, state: &mut State) -> Option<Record> {
         for _ in 0..state.resumed.len() {
             let key = state.resumed.pop_front()?;
-            if state.busy.contains(&key) || state.held.contains_key(&key) {
+            if state.busy.contains_key(&key) || state.held.contains_key(&key) {
                 state.resumed.push_back(key);
                 continue;
             }
@@ -306,7 +277,10 @@ impl Line {
     /// Whether records of an order key wait or are under way.
     pub fn has_waiting(&self, key: &str) -> bool {
         let mut state = self.lock();
-        if state.busy.contains(key) || state.held.contains_key(key) || state.resumed.iter().any(|known| known == key) {
+        if state.busy.contains_key(key)
+            || state.held.contains_key(key)
+            || state.resumed.iter().any(|known| known == key)
+        {
             return true;
         }
         let mut settled: HashSet<i64> = state.writing.iter().map(|(id, _)| *id).collect();
@@ -317,9 +291,8 @@ impl Line {
                 .filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }))
                 .map(|(record, _)| record.id),
         );
-        // They leave in order: when the newest is done all are.
-        let newest = self.read(&mut state, |reader, platform| reader.newest_of_key(platform, key)).flatten();
-        newest.is_some_and(|id| !settled.contains(&id))
+        let done = |id| settled.contains(&id);
+        self.read(&mut state, |reader, platform| reader.has_key(platform, key, done)).unwrap_or(false)
     }
 
     /// What became of a record. With a pause its order waits so long; other orders go on.

@@ -74,17 +74,29 @@ impl State {
         }
     }
 
+    /// Whether certainly nothing is due before that; a quick look for what nearly every request finds.
+    pub fn is_quiet_until(&self, facts: &Facts, time: Instant) -> bool {
+        let is_late = |way: &UnderWay| way.deadline() >= time;
+        self.queue.is_empty()
+            && !self.wants_login
+            && self.under_way.as_ref().is_none_or(is_late)
+            && self.beat_due(facts).is_none_or(|due| due >= time)
+    }
+
+    /// When the heartbeat is to be sent, or its answer has been waited for long enough.
+    fn beat_due(&self, facts: &Facts) -> Option<Instant> {
+        (self.phase == Phase::Up).then(|| self.beat_sent.map_or(self.beat_at, |sent| sent + facts.heartbeat_patience))
+    }
+
     /// When something is due next.
     pub fn next_look(&self, facts: &Facts, now: Instant) -> Instant {
         let waiting = self.queue.front();
         let rate = waiting.and_then(|job| self.rate.ready_at(job.is_guarded, now)).filter(|_| self.under_way.is_none());
         let queued = self.queue.iter().map(|job| job.request.deadline).min();
-        let beat = (self.phase == Phase::Up)
-            .then(|| self.beat_sent.map_or(self.beat_at, |sent| sent + facts.heartbeat_patience));
         let login =
             self.login_not_before.filter(|_| self.wants_login && self.wire.is_some() && self.under_way.is_none());
         let way = self.under_way.as_ref().map(UnderWay::deadline);
-        let soonest = [rate, queued, beat, login, way].into_iter().flatten().min();
+        let soonest = [rate, queued, self.beat_due(facts), login, way].into_iter().flatten().min();
         soonest.unwrap_or(now + Duration::from_secs(60)).max(now + Duration::from_millis(1))
     }
 }
