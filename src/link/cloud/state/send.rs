@@ -28,7 +28,7 @@ impl State {
         if is_guarded && self.guard.must_change(signed.sign) {
             signed = vary(&mut request.data, &facts.key)?;
         }
-        line::measure(&request.service, self.token.as_deref(), &request.data, &signed, facts.line_limit)?;
+        line::measure(&request.service, self.token.as_deref(), &request.data, &signed.text, facts.line_limit)?;
         let order = request.data.get("order_id").filter(|_| is_guarded);
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
         self.line_up(Job { request, signed, is_guarded, order, attempts: 0, refused: None, done }, false);
