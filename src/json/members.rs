@@ -190,11 +190,12 @@ impl From<Builder> for Members {
     }
 }
 
-/// One of 64, by length, beginning and end.
+/// One of 64, by length, beginning, middle and end.
 fn bit(name: &str) -> u64 {
     let bytes = name.as_bytes();
     let [Some(first), Some(last)] = [bytes.first(), bytes.last()] else { return 1 };
-    1 << ((usize::from(*first) + 3 * usize::from(*last) + 5 * bytes.len()) & 63)
+    let middle = bytes[bytes.len() / 2];
+    1 << ((usize::from(*first) * 31 + usize::from(middle) * 17 + usize::from(*last) * 7 + bytes.len() * 5) & 63)
 }
 
 impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {

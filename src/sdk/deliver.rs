@@ -122,10 +122,9 @@ impl Sdk {
 
     fn behind(&self, way: &Way<'_>, members: &Members) -> Outcome {
         let platform = way.link.platform();
-        let sent = self
-            .outbox
-            .as_ref()
-            .map(|outbox| outbox.submit_and_wait(platform, part(way, members), self.deadline(platform)));
+        let sent = self.outbox.as_ref().map(|outbox| {
+            outbox.submit_and_wait(platform, part(way, members, members.text()), self.deadline(platform))
+        });
         sent.unwrap_or_else(|| Err(Error::new(Code::Internal, "no outbox"))).unwrap_or_else(Outcome::from)
     }
 
@@ -153,7 +152,12 @@ impl Sdk {
             }
             way.link.check(&way.request(&members, Instant::now(), RequestKind::Backlog))?;
         }
-        outbox.submit(ways.iter().map(|way| part(way, &members)).collect())
+        // In the software's own words, unless they stand on several lines.
+        let text = || match json.bytes().any(|byte| byte < b' ') {
+            true => members.text(),
+            false => json.trim().to_owned(),
+        };
+        outbox.submit(ways.iter().map(|way| part(way, &members, text())).collect())
     }
 
     fn outbox(&self) -> Result<&Outbox> {
@@ -233,7 +237,7 @@ impl Sdk {
 /// The record after a live attempt. What the platform remembers without having stored it must come with other bytes,
 /// also after a crash.
 fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
-    let mut record = part(way, members);
+    let mut record = part(way, members, members.text());
     let may_be_there = matches!(error.code, Code::Timeout | Code::Broken | Code::Protocol | Code::Http);
     record.attempts = i64::from(may_be_there);
     // So may be what was under way when the cloud's connection ended: the token died with it.
@@ -244,9 +248,7 @@ fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
     record
 }
 
-fn part(way: &Way<'_>, members: &Members) -> NewRecord {
-    let mut data = String::with_capacity(512);
-    members.write(&mut data);
+fn part(way: &Way<'_>, members: &Members, data: String) -> NewRecord {
     NewRecord {
         platform: way.link.platform().name(),
         interface: way.interface.map(|interface| interface.id),
