@@ -6,31 +6,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "day_answers.h"
 #include "day_records.h"
-#include "sandbox_control.h"
+#include "day_steps.h"
 #include "upload_util.h"
-
-#include <pthread.h>
-#include <time.h>
-
-static sandbox box;
-static char run[16];
-
-/* Steps are told by the main thread and by the library's. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t arrived = PTHREAD_COND_INITIALIZER;
-static int steps, good;
-/* The names of the messages that came. */
-static char taken[64][64];
-static int taken_count;
-
-static void tell(const char *what, const char *sent, const char *got, int ok) {
-    pthread_mutex_lock(&lock);
-    steps++;
-    good += ok;
-    printf("%2d %s | %s | -> %s | <- %s\n", steps, ok ? "ok  " : "FAIL", what, sent, got);
-    fflush(stdout);
-    pthread_mutex_unlock(&lock);
-}
 
 /* Whether an answer has this state. */
 static int has_state(const char *json, const char *state) {
@@ -63,31 +40,7 @@ static void UPLOAD_UTIL_CALLBACK receive(const char *json) {
         tell("the platform's later answer", "(received)", json, has_state(json, "1") || strstr(json, "\"data\":[") != NULL ||
                                                                     strcmp(service, "update_balance") == 0);
     }
-    pthread_mutex_lock(&lock);
-    if (taken_count < 64)
-        snprintf(taken[taken_count++], sizeof taken[0], "%s", service);
-    pthread_cond_broadcast(&arrived);
-    pthread_mutex_unlock(&lock);
-}
-
-static int counted(const char *service) {
-    int at, found = 0;
-    for (at = 0; at < taken_count; at++)
-        found += strcmp(taken[at], service) == 0;
-    return found;
-}
-
-/* Waits until more than so many messages of that name have come. */
-static int await(const char *service, int before) {
-    struct timespec end;
-    int found, in_time = 1;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += 15;
-    pthread_mutex_lock(&lock);
-    while ((found = counted(service) > before) == 0 && in_time)
-        in_time = pthread_cond_timedwait(&arrived, &lock, &end) == 0;
-    pthread_mutex_unlock(&lock);
-    return found;
+    note(service);
 }
 
 /* A call that is answered on the spot. The string is the library's; nobody frees it. */
@@ -103,24 +56,11 @@ static void call(const char *what, const char *record, const char *state,
 /* A record that is taken over now and answered later through receive. */
 static void upload(const char *what, const char *record) {
     char json[1024], service[64];
-    int before;
     snprintf(json, sizeof json, record, run, run);
     json_member(json, "service_name", service, sizeof service);
-    pthread_mutex_lock(&lock);
-    before = counted(service);
-    pthread_mutex_unlock(&lock);
     call(what, record, "1", UploadUtilNative_UploadData);
-    if (!await(service, before))
+    if (!comes(service))
         tell(what, json, "no answer has come", 0);
-}
-
-/* Has the sandbox do something that asks the lot, and waits for what the lot answered. */
-static void asked(const char *what, const char *path, const char *request, const char *in_answer) {
-    char json[1024], answer[4096];
-    int status;
-    snprintf(json, sizeof json, request, run, run);
-    status = sandbox_post(&box, path, json, answer, sizeof answer);
-    tell(what, json, answer, status == 200 && strstr(answer, in_answer) != NULL);
 }
 
 static void day(void) {
@@ -131,28 +71,28 @@ static void day(void) {
     call("car B enters", ENTRY("B", PLATE_B), "1", UploadUtilNative_UploadInParkOrder);
     call("car C enters", ENTRY("C", PLATE_C), "1", UploadUtilNative_UploadInParkOrder);
     upload("the driver of A buys a month card", MEMBER);
-    asked("the driver of A asks the price", "/driver/scan", SCAN, "\"answered\":true");
-    asked("the driver of A pays on the phone", "/driver/pay", PREPAY, "\"answered\":true");
+    happens("the driver of A asks the price", "/driver/scan", "\"answered\":true", SCAN, run);
+    happens("the driver of A pays on the phone", "/driver/pay", "\"answered\":true", PREPAY, run);
     upload("has A paid?", PAID);
-    asked("a car without a plate", "/driver/enter", NO_PLATE, "\"answered\":true");
+    happens("a car without a plate", "/driver/enter", "\"answered\":true", NO_PLATE, run);
     call("it enters", ENTRY("N", "N%.0s0000001"), "1", UploadUtilNative_UploadInParkOrder);
-    asked("a shop gives C a coupon", "/coupon?wait=1", COUPON, "\"answered\":true");
-    asked("the driver of B has a wallet", "/balance", WALLET, "\"pushed\"");
-    tell("its balance arrives", "(waiting)", "update_balance", await("update_balance", 0));
-    asked("the cloud raises a barrier", "/downlink?wait=1", RAISE, "\"answered\":true");
+    happens("a shop gives C a coupon", "/coupon?wait=1", "\"answered\":true", COUPON, run, run);
+    happens("the driver of B has a wallet", "/balance", "\"pushed\"", WALLET);
+    await("its balance arrives", "update_balance");
+    happens("the cloud raises a barrier", "/downlink?wait=1", "\"answered\":true", RAISE);
     upload("the barrier went up", LIFT);
-    asked("the owner locks car C", "/downlink?wait=1", LOCK, "\"answered\":true");
-    asked("a price is changed in the cloud", "/price", PRICE, "\"id\"");
-    asked("a card is sold in the cloud", "/sync", CARD, "\"id\"");
-    asked("the cloud sends what changed", "/sync/run", "{}", "\"sent\"");
-    tell("the price arrives", "(waiting)", "price_sync", await("price_sync", 0));
-    tell("the card arrives", "(waiting)", "month_member_sync", await("month_member_sync", 0));
+    happens("the owner locks car C", "/downlink?wait=1", "\"answered\":true", LOCK, run);
+    happens("a price is changed in the cloud", "/price", "\"id\"", PRICE, run);
+    happens("a card is sold in the cloud", "/sync", "\"id\"", CARD, run);
+    happens("the cloud sends what changed", "/sync/run", "\"sent\"", "{}");
+    await("the price arrives", "price_sync");
+    await("the card arrives", "month_member_sync");
     upload("what the lot did about it", LOG_LINE);
     call("A leaves, paid by phone", EXIT("A", PLATE_A, "cash", "6.00", ",\"electronic_prepay\":\"6.00\",\"cash_pay\":\"0.00\""),
          "1", UploadUtilNative_UploadOutParkOrder);
     call("can B pay by itself?", PAY_STATUS, "1", UploadUtilNative_GetPayStatus);
     call("B leaves by wallet", EXIT("B", PLATE_B, "wallet", "6.50", ""), "2", UploadUtilNative_UploadOutParkOrder);
-    tell("B is paid", "(waiting)", "outpark", await("outpark", 0));
+    await("B is paid", "outpark");
     upload("C is charged by ETC", ETC);
     upload("C leaves", SETTLED);
     upload("the shift ends", SHIFT_ENDS);
@@ -180,6 +120,5 @@ int main(int count, char **words) {
     UploadUtilNative_UnInit();
     answer = UploadUtilNative_GetPayStatus("{}");
     tell("the software ends", "(UnInit)", answer, has_state(answer, "0"));
-    printf("demo: %d steps, %d ok\n", steps, good);
-    return good == steps ? 0 : 1;
+    return day_result();
 }

@@ -5,7 +5,7 @@
  * Prints a line a step with what was sent and what came back; exit code 0 when every step went as it ought to.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "day_steps.h"
+#include "day_pushes.h"
 
 #define PHONE "13800000001"
 #define OTHER "13508381199"
@@ -13,7 +13,7 @@
 #define NEW_ENERGY "\xe4\xba\xac" "AD12345"
 #define OK PARKLINK_OK
 
-static void day_reply(const char *service, const char *event, char *answer, size_t size) {
+static void day_answer(const char *service, const char *event, char *answer, size_t size) {
     (void)service;
     (void)event;
     snprintf(answer, size, "{\"code\":0,\"message\":\"ok\"}");

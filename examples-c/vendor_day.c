@@ -6,7 +6,7 @@
  * Prints a line a step with what was sent and what came back; exit code 0 when every step went as it ought to.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "day_steps.h"
+#include "day_pushes.h"
 
 #define PLATE(letter) "\xe4\xba\xac" letter "00001"
 #define OK PARKLINK_OK
@@ -15,7 +15,7 @@
 /* The lot. */
 static char park[24];
 
-static void day_reply(const char *service, const char *event, char *answer, size_t size) {
+static void day_answer(const char *service, const char *event, char *answer, size_t size) {
     char order[64];
     json_member(event, "order_id", order, sizeof order);
     if (strcmp(service, "query_price") == 0)

@@ -93,17 +93,13 @@ fn a_result_after_a_restart_is_heard_once() {
     // One that the software had not answered when it ended is heard again, marked.
     let silent = Bench::open(options.clone(), |_| None);
     let waiting = union(&charged("unanswered"));
-    let port = silent.port;
-    let push = thread::spawn(move || Client::connect(port).send(request("/union", &waiting)));
-    while silent.calls() == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert!(push.join().unwrap());
+    // Kept open: nobody is asked for a platform that has hung up.
+    let mut push = silent.connect();
+    assert!(push.send(request("/union", &waiting)));
+    silent.await_call();
     silent.close();
     let last = Bench::yes(options);
-    while last.calls() == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
+    last.await_call();
     assert_eq!(last.heard.lock().unwrap()[0]["redelivered"], true);
     assert_eq!(last.push("/union", &union(&charged("unanswered"))).json()["state"], 1);
     assert_eq!(last.calls(), 1);
@@ -126,9 +122,7 @@ fn close_ends_everything_at_once() {
     let mut idle = bench.connect();
     let mut waiting = bench.connect();
     waiting.send(request("/union", &union(&charged("1"))));
-    while bench.calls() == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
+    bench.await_call();
     let begun = Instant::now();
     bench.sdk.close(Duration::from_secs(5)).unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());

@@ -25,6 +25,7 @@ if [ "$what" = test ]; then
     # valgrind reads the C library's symbols to know what belongs to it.
     has valgrind || packages+=(libc6-dbg)
     has nm || packages+=(binutils)
+    has openssl || packages+=(openssl)
 fi
 needs_rust=false
 "$root/tools/cargo" >/dev/null 2>&1 || needs_rust=true

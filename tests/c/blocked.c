@@ -5,7 +5,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int calls, destroyed, is_free;
 
@@ -28,22 +27,6 @@ static void PARKLINK_CALL on_destroy(void *user_data) {
     destroyed++;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
-}
-
-static int counted(int *counter) {
-    int value;
-    pthread_mutex_lock(&lock);
-    value = *counter;
-    pthread_mutex_unlock(&lock);
-    return value;
-}
-
-static void wait_for(int *counter) {
-    long end = now_ms() + 10000;
-    while (counted(counter) == 0) {
-        CHECK(now_ms() < end);
-        sleep_ms(2);
-    }
 }
 
 /* A number in the status. */
@@ -76,7 +59,7 @@ int main(int count, char **words) {
     callbacks.destroy = on_destroy;
     callbacks.on_downlink = on_downlink;
     EXPECT(PARKLINK_OK, parklink_on_downlink(lot, &callbacks));
-    wait_for(&calls);
+    wait_for(&calls, 1);
 
     /* The callback is in there all the time from here on. */
     heartbeats = number(lot, "\"heartbeats\":");
@@ -111,7 +94,7 @@ int main(int count, char **words) {
     is_free = 1;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
-    wait_for(&destroyed);
+    wait_for(&destroyed, 1);
     sleep_ms(100);
     CHECK(counted(&calls) == 1 && counted(&destroyed) == 1);
     printf("ok blocked for %s s: %ld uploads, %ld heartbeats\n", words[2], uploads, heartbeats);

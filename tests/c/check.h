@@ -1,4 +1,4 @@
-/* What the test programs share: checks that tell where they failed, and a thread that calls a function. */
+/* What the test programs share: checks that tell where they failed, time, and counters that callbacks raise. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -41,6 +41,25 @@ static inline long now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* For what callbacks write and the main thread reads. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static inline int counted(const int *counter) {
+    int value;
+    pthread_mutex_lock(&lock);
+    value = *counter;
+    pthread_mutex_unlock(&lock);
+    return value;
+}
+
+static inline void wait_for(const int *counter, int least) {
+    long end = now_ms() + 20000;
+    while (counted(counter) < least) {
+        CHECK(now_ms() < end);
+        sleep_ms(2);
+    }
 }
 
 #endif

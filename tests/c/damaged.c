@@ -5,7 +5,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char said[4096];
 static int calls;
 

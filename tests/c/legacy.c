@@ -9,17 +9,8 @@
 
 static sandbox box;
 static int strings_are_ours;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int calls, ends_inside;
 static char last[2048];
-
-static int counted(int *counter) {
-    int value;
-    pthread_mutex_lock(&lock);
-    value = *counter;
-    pthread_mutex_unlock(&lock);
-    return value;
-}
 
 static void UPLOAD_UTIL_CALLBACK receive(const char *json) {
     if (ends_inside)
@@ -28,14 +19,6 @@ static void UPLOAD_UTIL_CALLBACK receive(const char *json) {
     calls++;
     snprintf(last, sizeof last, "%s", json);
     pthread_mutex_unlock(&lock);
-}
-
-static void wait_for_calls(int least) {
-    long end = now_ms() + 20000;
-    while (counted(&calls) < least) {
-        CHECK(now_ms() < end);
-        sleep_ms(5);
-    }
 }
 
 /* Checks an answer, and frees it where it is ours. */
@@ -106,7 +89,7 @@ int main(int count, char **words) {
 
     /* Taken over now, answered later under the same name. */
     log_something(1, "send success!");
-    wait_for_calls(1);
+    wait_for(&calls, 1);
     CHECK(strstr(last, "\"park_log\"") != NULL && strstr(last, "\"state\":1") != NULL);
 
     /* Answers stay readable long after, whoever frees them. */
@@ -144,13 +127,13 @@ int main(int count, char **words) {
     answers(UploadUtilNative_Init(config), "1", "");
     ends_inside = 1;
     log_something(300, "send success!");
-    wait_for_calls(before + 6);
+    wait_for(&calls, before + 6);
     answers(UploadUtilNative_UploadData("{}"), "0", "Init");
     sleep_ms(300);
     ends_inside = 0;
     answers(UploadUtilNative_Init(config), "1", "");
     log_something(400, "send success!");
-    wait_for_calls(before + 7);
+    wait_for(&calls, before + 7);
     UploadUtilNative_UnInit();
     puts("ok legacy");
     return 0;

@@ -10,30 +10,12 @@
 #include <unistd.h>
 
 static int cloud_port;
-/* Counters that callbacks raise and the main thread reads. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int calls, destroyed, running, results[8];
 
 static void count(int *counter, int by) {
     pthread_mutex_lock(&lock);
     *counter += by;
     pthread_mutex_unlock(&lock);
-}
-
-static int counted(int *counter) {
-    int value;
-    pthread_mutex_lock(&lock);
-    value = *counter;
-    pthread_mutex_unlock(&lock);
-    return value;
-}
-
-static void wait_for(int *counter, int least) {
-    long end = now_ms() + 10000;
-    while (counted(counter) < least) {
-        CHECK(now_ms() < end);
-        sleep_ms(2);
-    }
 }
 
 static void reset(void) {

@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static parklink_t *current;
 static int is_over;
 static const char *config;
@@ -34,7 +33,7 @@ static void count(parklink_code code) {
     pthread_mutex_unlock(&lock);
 }
 
-static long counted(parklink_code code) {
+static long times(parklink_code code) {
     long value;
     pthread_mutex_lock(&lock);
     value = counts[-code];
@@ -194,8 +193,8 @@ int main(int argc, char **argv) {
     }
     printf("answered %ld, resident %ld kB after a third, %ld kB at the end, threads %ld, files %d\n", answered, warm_kb,
            from_status("VmRSS:"), from_status("Threads:"), open_files());
-    CHECK(counted(PARKLINK_OK) > 0);
-    CHECK(counted(PARKLINK_E_UNKNOWN_INTERFACE) > 0);
+    CHECK(times(PARKLINK_OK) > 0);
+    CHECK(times(PARKLINK_E_UNKNOWN_INTERFACE) > 0);
     CHECK(answered > 0);
     /* A look-up of a name may still be ending by itself; nothing else of ours may live. */
     CHECK(from_status("Threads:") <= 2);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub const KEY: &str = "NQ0eSXs720170114";
 pub const NO: &str = "9827c6b5c6d94485b912b6e90c92a7ae";
@@ -86,6 +86,15 @@ impl Bench {
 
     pub fn calls(&self) -> usize {
         self.heard.lock().unwrap().len()
+    }
+
+    /// Waits until the callback was called.
+    pub fn await_call(&self) {
+        let begun = Instant::now();
+        while self.calls() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "nobody was called");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     pub fn connect(&self) -> Client {

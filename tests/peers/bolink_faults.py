@@ -1,7 +1,7 @@
 """What BolinkServer.plan can be given: how a request is answered, or not."""
 import time
 
-from bolink_server import dump
+from peer_server import dump
 
 
 def status(code, text="", headers=(), process=False):

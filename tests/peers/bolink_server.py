@@ -7,17 +7,13 @@
         bolink.check()
 """
 import collections
-import json
-import random
-import socket
-import threading
 import time
 import uuid
 
 import normal_form
-from http_conn import HttpConn, read_request
-
-Violation = collections.namedtuple("Violation", "rule detail at")
+from http_referee import HttpReferee
+from normal_form import plain
+from peer_server import dump
 
 UPLOAD, DOWNLOAD = "/bpd/upload.do", "/bpd/download.do"
 DEAD_TOKEN = u"error:token无效"
@@ -37,95 +33,19 @@ CLOUD_ONLY = ("upload_order", "upload_collector", "work_record", "park_log", "up
               "upload_car_type", "upload_confirm_order")
 
 
-def dump(members):
-    names = list(members)
-    random.shuffle(names)
-    return json.dumps({n: members[n] for n in names}, ensure_ascii=False)
-
-
-class Job(object):
-    def __init__(self, server, request):
-        self.server, self.request, self.conn = server, request, request.conn
-        self.outcome = None
-
-    def process(self):
-        """Let the server do what it does, without answering: (status, text)."""
-        if self.outcome is None:
-            self.outcome = self.server.process(self.request)
-        return self.outcome
-
-    def answer(self):
-        status, text = self.process()
-        self.respond(status, text)
-
-    def head(self, status, headers):
-        reason = {200: "OK", 500: "Internal Server Error", 503: "Service Unavailable"}.get(status, "Status")
-        lines = ["HTTP/1.1 %d %s" % (status, reason)] + ["%s: %s" % h for h in headers]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-    def respond(self, status, text, headers=()):
-        body = text.encode("utf-8") if isinstance(text, str) else text
-        fixed = [("Content-Type", "application/json;charset=utf-8"), ("Content-Length", len(body))]
-        self.server.poll_answered(self.request)
-        self.conn.send(self.head(status, fixed + list(headers)) + body)
-
-
-class BolinkServer(object):
+class BolinkServer(HttpReferee):
     def __init__(self, union_id="200208", ukey="8403A41ED5EF20BC", park_id="21782", hold=30.0, no_message="empty_object"):
+        HttpReferee.__init__(self)
         self.union_id, self.ukey, self.park_id = union_id, ukey, park_id
         self.hold, self.no_message = hold, no_message
         self.poll_within = None      # seconds after an answered poll within which the next one must come
-        self.received, self.violations, self.stored, self.answers, self.pushed = [], [], [], [], []
-        self.conns, self.plans, self.queue = [], [], collections.deque()
+        self.pushed, self.queue = [], collections.deque()
         self.tokens, self.polls = {}, {}
-        self.not_before = {}
         self.asked = set()
-        self.excused = False
         self.last_poll_answer = None
         self.login_at = None
-        self.lock = threading.RLock()
-        self.news = threading.Condition(self.lock)
-        self.stopping = False
-        self.listener, self.port = None, 0
-
-    def start(self, port=0):
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", port))
-        self.listener.listen(64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
-        return self
-
-    def stop(self):
-        self.stopping = True
-        self.refuse_connections()
-        with self.news:
-            self.news.notify_all()
-        for conn in list(self.conns):
-            conn.close()
-
-    def refuse_connections(self):
-        if self.listener:
-            try:
-                self.listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self.listener.close()
-            self.listener = None
-
-    def __enter__(self):
-        return self if self.listener else self.start()
-
-    def __exit__(self, *_):
-        self.stop()
 
     # -- for tests
-    def plan(self, match, step, times=1):
-        """match: a service_name, "download" for polls, or a function of the request."""
-        with self.lock:
-            self.plans.append([match, step, times])
-
     def push(self, members):
         """Hand a downlink to the long poll."""
         with self.news:
@@ -133,16 +53,6 @@ class BolinkServer(object):
             self.asked.add(members.get("service_name"))
             self.queue.append(members)
             self.news.notify_all()
-
-    def wait(self, condition, timeout=5.0):
-        end = time.monotonic() + timeout
-        with self.news:
-            while True:
-                value = condition()
-                left = end - time.monotonic()
-                if value or left <= 0:
-                    return value
-                self.news.wait(min(left, 0.1))
 
     def requests(self, name=None):
         with self.lock:
@@ -168,28 +78,12 @@ class BolinkServer(object):
             self.tokens.clear()
             self.news.notify_all()
 
-    def stored_data(self, name):
-        with self.lock:
-            return [d for n, d in self.stored if n == name]
+    # -- the referee
+    def name_of(self, request):
+        """Polls have no name of their own."""
+        return "download" if request.path == DOWNLOAD else request.name
 
-    def violation(self, rule, detail=""):
-        with self.lock:
-            self.violations.append(Violation(rule, str(detail)[:400], time.monotonic()))
-            self.news.notify_all()
-
-    def broken_rules(self):
-        self._check_polling()
-        with self.lock:
-            return [v.rule for v in self.violations]
-
-    def check(self, allowed=()):
-        self._check_polling()
-        with self.lock:
-            bad = [v for v in self.violations if v.rule not in allowed]
-        if bad:
-            raise AssertionError("the client broke: " + "; ".join("%s (%s)" % (v.rule, v.detail) for v in bad))
-
-    def _check_polling(self):
+    def look_at_times(self):
         with self.lock:
             if self.poll_within is None or self.polls or self.login_at is None or self.stopping:
                 return
@@ -197,61 +91,8 @@ class BolinkServer(object):
             if time.monotonic() - since > self.poll_within:
                 self.violation("poll_late", "none for %.2f s" % (time.monotonic() - since))
 
-    # -- network
-    def _accept(self, listener):
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                conn = HttpConn(sock, len(self.conns))
-                self.conns.append(conn)
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
-    def _serve(self, conn):
-        try:
-            while conn.open and not self.stopping:
-                request = read_request(conn)
-                if request is None:
-                    break
-                self._handle(request)
-        except (OSError, ValueError) as e:
-            if conn.open and not self.stopping and not isinstance(e, OSError):
-                self.violation("not_http", e)
-        finally:
-            with self.lock:
-                self.polls.pop(conn, None)
-                self.news.notify_all()
-            if conn.open:
-                conn.close()
-
-    # -- the referee
-    def _handle(self, request):
-        conn = request.conn
-        with self.lock:
-            self._look(request)
-            self.received.append(request)
-            plan = None
-            for entry in self.plans:
-                match, step, times = entry
-                key = "download" if request.path == DOWNLOAD else request.name
-                if times > 0 and (match == key if isinstance(match, str) else match(request)):
-                    entry[2] -= 1
-                    plan = step
-                    break
-            self.news.notify_all()
-        job = Job(self, request)
-        if plan:
-            plan(job)
-        else:
-            job.answer()
-        with self.lock:
-            self.poll_answered(request)
-            self.news.notify_all()
-        if request.headers.get("connection", "").lower() == "close":
-            conn.close()
+    def ended(self, conn):
+        self.polls.pop(conn, None)
 
     def poll_answered(self, request):
         with self.lock:
@@ -259,14 +100,12 @@ class BolinkServer(object):
                 del self.polls[request.conn]
                 self.last_poll_answer = time.monotonic()
 
-    def _look(self, request):
+    def look(self, request):
         bad = self.violation
         if request.method != "POST":
             bad("not_post", request.method)
         if request.path not in (UPLOAD, DOWNLOAD):
             bad("unknown_path", request.path)
-        if "host" not in request.headers:
-            bad("no_host")
         kind = request.headers.get("content-type", "").lower().replace(" ", "").split(";")
         if kind[0] != "application/json" or "charset=utf-8" not in kind[1:]:
             bad("content_type", request.headers.get("content-type"))
@@ -403,9 +242,3 @@ class BolinkServer(object):
                 self.news.wait(min(left, 0.05))
         return {"empty_object": (200, "{}"), "500": (500, ""), "empty_body": (200, ""),
                 "state0": (200, u'{"state":0,"errmsg":"没有消息"}')}[self.no_message]
-
-
-def plain(value):
-    if isinstance(value, normal_form.Num):
-        return int(value) if value.text.lstrip("-").isdigit() else float(value)
-    return value

@@ -4,7 +4,8 @@ import time
 
 import cloud_facts as facts
 import normal_form
-from cloud_parts import CLOSE, Row, error, plain
+from cloud_parts import CLOSE, Row, error
+from normal_form import plain
 from cloud_services import serve
 
 

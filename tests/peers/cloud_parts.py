@@ -1,23 +1,18 @@
 """What the cloud server, its referee and its model are made of."""
 import collections
-import json
-import random
 import socket
 import threading
 import time
 import uuid
 
-import normal_form
+import peer_server
 
-Violation = collections.namedtuple("Violation", "rule detail at")
 CLOSE = object()
 
 
 def dump(members):
-    """A frame's text; members in no fixed order, as the real server has it."""
-    names = list(members)
-    random.shuffle(names)
-    return json.dumps({n: members[n] for n in names}, ensure_ascii=False, separators=(",", ":"))
+    """A frame's text."""
+    return peer_server.dump(members, (",", ":"))
 
 
 class Lot(object):
@@ -86,19 +81,7 @@ class Conn(object):
             pass
 
 
-class Job(object):
-    """A request that a plan's step answers as it likes."""
-
-    def __init__(self, server, request):
-        self.server, self.request, self.conn = server, request, request.conn
-        self.outcome = None
-
-    def process(self):
-        """Let the server do what it does with the request, without answering; the replies."""
-        if self.outcome is None:
-            self.outcome = self.server.process(self.request)
-        return self.outcome
-
+class Job(peer_server.Job):
     def settle(self):
         """From here on the client may send its next request."""
         self.server.settle(self.request)
@@ -119,20 +102,6 @@ class Job(object):
 
 def error(text):
     return {"state": 0, "errmsg": text}
-
-
-def plain(value):
-    """A read value as json.dumps takes it."""
-    if isinstance(value, normal_form.Num):
-        try:
-            return int(value.text)
-        except ValueError:
-            return float(value.text)
-    if isinstance(value, dict):
-        return dict((k, plain(v)) for k, v in value.items())
-    if isinstance(value, list):
-        return [plain(v) for v in value]
-    return value
 
 
 def is_number(text):

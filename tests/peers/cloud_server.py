@@ -10,7 +10,6 @@
 every rule the client broke. test_self checks it with a bare client.
 """
 import collections
-import socket
 import threading
 import time
 
@@ -18,82 +17,26 @@ import cloud_facts as facts
 from cloud_model import Model
 from cloud_parts import CLOSE, Conn, Job, Lot, Request
 from cloud_referee import Referee
+from peer_server import PeerServer
 
 
-class CloudServer(Referee, Model):
+class CloudServer(Referee, Model, PeerServer):
     def __init__(self, lots=None, max_line=1024, old_guard=False, noise=False, over_times=True):
+        PeerServer.__init__(self)
         self.lots = lots or [Lot()]
         self.max_line, self.old_guard, self.noise, self.over_times = max_line, old_guard, noise, over_times
         self.answer_heartbeats = True
         self.patience = float("inf")  # how long a request must stay unanswered before the next one may follow
         self.beat_within = None       # seconds within which every logged-in connection must send a heartbeat
-        self.received, self.violations, self.stored, self.sent_downlinks, self.answers = [], [], [], [], []
-        self.conns, self.held, self.plans = [], [], []
+        self.sent_downlinks, self.held = [], []
         self.tokens, self.rows, self.slots = {}, {}, {}
         self.known = collections.defaultdict(set)
         self.guard = collections.OrderedDict()
         self.unstored = set()
         self.orders = collections.defaultdict(list)
         self.last_healthy = {}
-        self.lock = threading.RLock()
-        self.news = threading.Condition(self.lock)
-        self.stopping = False
-        self.listener = None
-        self.port = 0
-
-    # -- life
-    def start(self, port=0):
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", port))
-        self.listener.listen(64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
-        return self
-
-    def stop(self):
-        self.stopping = True
-        self.refuse_connections()
-        for conn in list(self.conns):
-            conn.close("stop")
-
-    def refuse_connections(self):
-        """Nobody listens any more; what is connected stays."""
-        if self.listener:
-            try:
-                self.listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self.listener.close()
-            self.listener = None
-
-    def __enter__(self):
-        return self if self.listener else self.start()
-
-    def __exit__(self, *_):
-        self.stop()
 
     # -- for tests
-    def plan(self, match, step, times=1):
-        """The next `times` requests of this service (or for which match(request) holds) get `step`."""
-        with self.lock:
-            self.plans.append([match, step, times])
-
-    def wait(self, condition, timeout=5.0):
-        """Wait until condition() is true; its last value."""
-        end = time.monotonic() + timeout
-        with self.news:
-            while True:
-                value = condition()
-                left = end - time.monotonic()
-                if value or left <= 0:
-                    return value
-                self.news.wait(min(left, 0.1))
-
-    def changed(self):
-        with self.news:
-            self.news.notify_all()
-
     def requests(self, name=None):
         """The lines received for a service (None: all but heartbeats)."""
         with self.lock:
@@ -160,25 +103,11 @@ class CloudServer(Referee, Model):
         return any(a.name == name and a.data.get("state") in (1, "1")
                    and all(a.data.get(k) == members.get(k) for k in facts.ANSWER_KEYS[name]) for a in self.answers)
 
-    def stored_data(self, name):
-        with self.lock:
-            return [d for n, d in self.stored if n == name]
-
     # -- network
-    def _accept(self, listener):
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                conn = Conn(self, sock, len(self.conns))
-                self.conns.append(conn)
-                self.news.notify_all()
-            threading.Thread(target=self._read, args=(conn,), daemon=True).start()
+    def connected(self, sock, number):
+        return Conn(self, sock, number)
 
-    def _read(self, conn):
+    def serve(self, conn):
         buffer = b""
         while True:
             try:
@@ -228,21 +157,13 @@ class CloudServer(Referee, Model):
                 self.news.notify_all()
                 return
             self._look(request)
-            plan = self._planned(request)
+            plan = self.planned(request)
             self.news.notify_all()
         job = Job(self, request)
         if plan:
             threading.Thread(target=plan, args=(job,), daemon=True).start()
         else:
             job.answer()
-
-    def _planned(self, request):
-        for plan in self.plans:
-            match, step, times = plan
-            if times > 0 and (match == request.name if isinstance(match, str) else match(request)):
-                plan[2] -= 1
-                return step
-        return None
 
     def settle(self, request):
         with self.lock:

@@ -1,6 +1,7 @@
 """How the cloud answers each uplink (cloud-tcp, section 5)."""
 import cloud_facts as facts
-from cloud_parts import blank, is_number, plain
+from cloud_parts import blank, is_number
+from normal_form import plain
 
 NO_COLLECTOR = u"收费员不存在"
 UNKNOWN_OPERATION = u"未知的操作类型operate_type"

@@ -9,8 +9,8 @@ import uuid
 from decimal import Decimal, InvalidOperation
 
 import normal_form
-from bolink_server import dump
 from http_referee import HttpReferee
+from peer_server import dump
 
 MERCHANT_NO, MERCHANT_KEY = "9827c6b5c6d94485b912b6e90c92a7ae", "noxxxxx"
 VERSION = "1.0.0"

@@ -1,25 +1,32 @@
-"""An HTTP server on 127.0.0.1, on bare sockets, that watches its client: what the referees of the open API and of ETCP
-share. A subclass says what it sees (`look`) and what it answers (`process`)."""
-import collections
-import socket
-import threading
-import time
-
-from bolink_server import Job
+"""An HTTP server on 127.0.0.1, on bare sockets, that watches its client: what the referees of Bolink, of the open API and
+of ETCP share. A subclass says what it sees (`look`) and what it answers (`process`). Steps of plans: bolink_faults."""
+import peer_server
 from http_conn import HttpConn, read_request
+from peer_server import PeerServer
 
-Violation = collections.namedtuple("Violation", "rule detail at")
+
+class Job(peer_server.Job):
+    def answer(self):
+        status, text = self.process()
+        self.respond(status, text)
+
+    def head(self, status, headers):
+        reason = {200: "OK", 500: "Internal Server Error", 503: "Service Unavailable"}.get(status, "Status")
+        lines = ["HTTP/1.1 %d %s" % (status, reason)] + ["%s: %s" % h for h in headers]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def respond(self, status, text, headers=()):
+        body = text.encode("utf-8") if isinstance(text, str) else text
+        fixed = [("Content-Type", "application/json;charset=utf-8"), ("Content-Length", len(body))]
+        self.server.poll_answered(self.request)
+        self.conn.send(self.head(status, fixed + list(headers)) + body)
 
 
-class HttpReferee(object):
+class HttpReferee(PeerServer):
     def __init__(self):
-        self.received, self.violations, self.conns, self.plans = [], [], [], []
+        PeerServer.__init__(self)
         self.not_before = {}
         self.excused = False
-        self.lock = threading.RLock()
-        self.news = threading.Condition(self.lock)
-        self.stopping = False
-        self.listener, self.port = None, 0
 
     def look(self, request):
         """Judge a request; set its name, doc and data."""
@@ -29,50 +36,17 @@ class HttpReferee(object):
         """(status, text of the answer); the server's state changes here."""
         raise NotImplementedError
 
-    def start(self, port=0):
-        self.listener = socket.socket()
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", port))
-        self.listener.listen(64)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
-        return self
+    def poll_answered(self, request):
+        """What the steps tell a server with long polls."""
+
+    def ended(self, conn):
+        """A connection has ended; with the lock held."""
 
     @property
     def base(self):
         return "http://127.0.0.1:%d" % self.port
 
-    def refuse_connections(self):
-        if self.listener:
-            try:
-                self.listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            self.listener.close()
-            self.listener = None
-
-    def stop(self):
-        self.stopping = True
-        self.refuse_connections()
-        for conn in list(self.conns):
-            conn.close()
-
     # -- for tests
-    def plan(self, match, step, times=1):
-        """match: the name of a call, or a function of the request. The steps are those of bolink_faults."""
-        with self.lock:
-            self.plans.append([match, step, times])
-
-    def wait(self, condition, timeout=5.0):
-        end = time.monotonic() + timeout
-        with self.news:
-            while True:
-                value = condition()
-                left = end - time.monotonic()
-                if value or left <= 0:
-                    return value
-                self.news.wait(min(left, 0.1))
-
     def requests(self, name=None):
         with self.lock:
             return [r for r in self.received if name is None or r.name == name]
@@ -80,37 +54,11 @@ class HttpReferee(object):
     def last(self, name):
         return self.requests(name)[-1]
 
-    def violation(self, rule, detail=""):
-        with self.lock:
-            self.violations.append(Violation(rule, str(detail)[:400], time.monotonic()))
-
-    def broken_rules(self):
-        with self.lock:
-            return [v.rule for v in self.violations]
-
-    def check(self, allowed=()):
-        with self.lock:
-            bad = [v for v in self.violations if v.rule not in allowed]
-        if bad:
-            raise AssertionError("the client broke: " + "; ".join("%s (%s)" % (v.rule, v.detail) for v in bad))
-
-    def poll_answered(self, request):
-        """What the steps of bolink_faults tell a server with long polls."""
-
     # -- network
-    def _accept(self, listener):
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                conn = HttpConn(sock, len(self.conns))
-                self.conns.append(conn)
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+    def connected(self, sock, number):
+        return HttpConn(sock, number)
 
-    def _serve(self, conn):
+    def serve(self, conn):
         try:
             while conn.open and not self.stopping:
                 request = read_request(conn)
@@ -123,29 +71,26 @@ class HttpReferee(object):
         except OSError:
             pass
         finally:
+            with self.news:
+                self.ended(conn)
+                self.news.notify_all()
             if conn.open:
                 conn.close()
 
     def _handle(self, request):
-        with self.lock:
+        with self.news:
             if "host" not in request.headers:
                 self.violation("no_host")
             self.look(request)
             self.received.append(request)
-            step = None
-            for entry in self.plans:
-                match, planned, times = entry
-                if times > 0 and (match == request.name if isinstance(match, str) else match(request)):
-                    entry[2] -= 1
-                    step = planned
-                    break
+            step = self.planned(request)
             self.news.notify_all()
         job = Job(self, request)
         if step:
             step(job)
         else:
             job.answer()
-        with self.lock:
-            self.news.notify_all()
+        self.poll_answered(request)
+        self.changed()
         if request.headers.get("connection", "").lower() == "close":
             request.conn.close()

@@ -47,6 +47,20 @@ class Num(object):
         return float(self.text)
 
 
+def plain(value):
+    """A read value as json.dumps takes it."""
+    if isinstance(value, Num):
+        try:
+            return int(value.text)
+        except ValueError:
+            return float(value.text)
+    if isinstance(value, dict):
+        return dict((k, plain(v)) for k, v in value.items())
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return value
+
+
 SHORT = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 LENIENT_SHORT = dict(SHORT, **{"'": "'", "v": "\x0b", "F": "\f",
                                "0": "\0", "1": "\x01", "2": "\x02", "3": "\x03", "4": "\x04", "5": "\x05", "6": "\x06",

@@ -4,9 +4,10 @@ import json
 import urllib.parse
 
 import normal_form
-from bolink_server import dump, plain
 from etcp_server import MERCHANT_KEY, MERCHANT_NO
 from http_referee import HttpReferee
+from normal_form import plain
+from peer_server import dump
 from push_client import compact
 
 # Members that each push must have (API 5), as far as its page is known.

@@ -2,8 +2,9 @@
 import json
 
 import normal_form
-from bolink_server import dump, plain
 from http_referee import HttpReferee
+from normal_form import plain
+from peer_server import dump
 from union_facts import BESIDE, CALLS, COMMUNITY, INSIDE, UPLOAD_DATA
 
 BY_PATH = {c.path: c for c in CALLS.values() if c.path != UPLOAD_DATA}
