@@ -34,10 +34,12 @@ pub fn members_of(bytes: &[u8]) -> Option<Members> {
     parse_members(std::str::from_utf8(bytes).ok()?).ok().flatten()
 }
 
-/// The same error, told with its place in the whole text: ours may be a place inside a part. Of the depth ours says more.
+/// The same error, told with its place in the whole text: ours may be a place inside a part. Another reader may find
+/// another one first (a number too large for it); then ours stays.
 fn placed(error: Error, text: &str) -> Error {
+    let what = |error: &Error| error.to_string().split(" at line ").next().map(str::to_owned);
     let whole = serde_json::from_str::<serde_json::Value>(text).err();
-    whole.filter(|whole| !whole.to_string().starts_with("recursion limit")).unwrap_or(error)
+    whole.filter(|whole| what(whole) == what(&error)).unwrap_or(error)
 }
 
 /// `raw` is known to be JSON without anything around it.
@@ -175,6 +177,8 @@ mod tests {
             assert_eq!(parse(text).unwrap_err().to_string(), expected);
             assert_eq!(parse_members(text).unwrap_err().to_string(), expected);
         }
+        let both = parse(r#"{"a":1e400,"b":"\ud800"}"#).unwrap_err().to_string();
+        assert!(both.starts_with("unexpected end of hex escape"), "{both}");
     }
 
     #[test]
