@@ -61,6 +61,13 @@ fn bad_input_is_named() {
                 "empty_plot": 0, "in_channel_id": ""})),
             &["car_number: required by SDK 2.1, blank", "order_id: required by SDK 2.1, blank"],
         ),
+        // To the cloud's server an empty text is no number at all; blanks are text that is none, and it does not answer.
+        ("cloud.out_park", with(json!({"duration": ""})), &[]),
+        (
+            "cloud.out_park",
+            with(json!({"duration": "  "})),
+            &["duration: must be a number (SDK 2.2), found the text   "],
+        ),
         (
             "cloud.upload_month_member",
             members(json!({"card_id": "m1", "car_number": "京A1,京A2", "operate_type": 3})),

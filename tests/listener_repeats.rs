@@ -93,7 +93,6 @@ fn a_result_after_a_restart_is_heard_once() {
     // One that the software had not answered when it ended is heard again, marked.
     let silent = Bench::open(options.clone(), |_| None);
     let waiting = union(&charged("unanswered"));
-    // Kept open: nobody is asked for a platform that has hung up.
     let mut push = silent.connect();
     assert!(push.send(request("/union", &waiting)));
     silent.await_call();
@@ -104,6 +103,18 @@ fn a_result_after_a_restart_is_heard_once() {
     assert_eq!(last.push("/union", &union(&charged("unanswered"))).json()["state"], 1);
     assert_eq!(last.calls(), 1);
     let _ = std::fs::remove_dir_all(dir);
+}
+
+#[test]
+fn a_push_is_heard_though_its_sender_has_hung_up() {
+    let bench = Bench::open(json!({}), |_| None);
+    for number in 0..20 {
+        let push = union(&charged(&format!("hung-up-{number}")));
+        assert!(bench.connect().send(request("/union", &push)));
+    }
+    while bench.calls() < 20 {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -125,14 +125,15 @@ impl Check<'_> {
     fn member(&mut self, holder: &Members, value: Option<&Value>, name: &str, at: String) {
         let field = self.field;
         let blank = value.and_then(Value::as_str).is_some_and(|text| text.chars().all(char::is_whitespace));
-        // A number that is blank is not there; a text that is blank is a text.
-        if is_absent(value) || (blank && field.kind == Kind::Number) {
+        let is_number = field.kind == Kind::Number;
+        // To the servers a number that is an empty text is not there, but blanks are no number; a blank text is a text.
+        if is_absent(value) || (is_number && value.and_then(Value::as_str) == Some("")) {
             if let Some(rule) = self.required(holder) {
                 self.problem(at, name, rule, None);
             }
             return;
         }
-        if blank {
+        if blank && !is_number {
             if field.not_blank {
                 self.problem(at, name, Rule::NotBlank, None);
             }

@@ -13,7 +13,7 @@ const DEEPEST: u32 = 128;
 /// Reads a value.
 pub fn parse(text: &str) -> Result<Value> {
     let raw: &RawValue = serde_json::from_str(text)?;
-    value(raw.get(), 0)
+    value(raw.get(), 0).map_err(|error| placed(error, text))
 }
 
 /// Reads a value from bytes.
@@ -24,7 +24,7 @@ pub fn parse_slice(bytes: &[u8]) -> Result<Value> {
 /// Reads the members of an object; `None` when the text is JSON but no object.
 pub fn parse_members(text: &str) -> Result<Option<Members>> {
     match text.trim_start().as_bytes().first() {
-        Some(b'{') => object(text, 0).map(Some),
+        Some(b'{') => object(text, 0).map(Some).map_err(|error| placed(error, text)),
         _ => parse(text).map(|_| None),
     }
 }
@@ -32,6 +32,14 @@ pub fn parse_members(text: &str) -> Result<Option<Members>> {
 /// The members of an object; `None` when it is none.
 pub fn members_of(bytes: &[u8]) -> Option<Members> {
     parse_members(std::str::from_utf8(bytes).ok()?).ok().flatten()
+}
+
+/// The same error, told with its place in the whole text: ours may be a place inside a part. Another reader may find
+/// another one first (a number too large for it); then ours stays.
+fn placed(error: Error, text: &str) -> Error {
+    let what = |error: &Error| error.to_string().split(" at line ").next().map(str::to_owned);
+    let whole = serde_json::from_str::<serde_json::Value>(text).err();
+    whole.filter(|whole| what(whole) == what(&error)).unwrap_or(error)
 }
 
 /// `raw` is known to be JSON without anything around it.
@@ -155,6 +163,22 @@ mod tests {
             assert!(parse(text).is_err() && parse_members(text).is_err(), "{text}");
         }
         assert!(parse_slice(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn an_error_tells_its_place_in_the_whole_text() {
+        for (text, place) in [
+            (r#"{"a":[{"b":"\ud800"}]}"#, "line 1 column 19"),
+            ("{\"a\":1,\n\"b\":{\"\\udc00\":2}}", "line 2 column 12"),
+            (r#"[1,"\ud800"]"#, "line 1 column 11"),
+        ] {
+            let expected = serde_json::from_str::<serde_json::Value>(text).unwrap_err().to_string();
+            assert!(expected.ends_with(place), "{expected}");
+            assert_eq!(parse(text).unwrap_err().to_string(), expected);
+            assert_eq!(parse_members(text).unwrap_err().to_string(), expected);
+        }
+        let both = parse(r#"{"a":1e400,"b":"\ud800"}"#).unwrap_err().to_string();
+        assert!(both.starts_with("unexpected end of hex escape"), "{both}");
     }
 
     #[test]

@@ -148,10 +148,7 @@ impl Sdk {
             Direction::Uplink => self.send(&[self.way(interface.platform, Some(interface))?], &Arc::new(members)),
             Direction::Local if service == "pay_status" => self.pay_status(&members),
             Direction::Downlink => self.upload_members(members),
-            Direction::Local | Direction::Definition => Err(Error::new(
-                Code::Unsupported,
-                format!("{id} ({}) is not a call of the software's", interface.section),
-            )),
+            Direction::Local | Direction::Definition => Err(route::not_a_call(interface)),
         }
     }
 
@@ -186,7 +183,9 @@ impl Sdk {
             return self.call_members(id, members);
         }
         let candidates = catalogue::route(service, target, &members);
-        let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some());
+        // Also one whose data_target is misspelt: that is no answer.
+        let is_uplink = candidates.iter().any(|candidate| candidate.interface.is_some())
+            || (candidates.is_empty() && !catalogue::route(service, None, &members).is_empty());
         if !is_uplink && let Some(event) = self.inbox.find_open(service, &members) {
             return self.answer(event, members);
         }

@@ -1,7 +1,7 @@
 //! Which platforms a record goes to, and in what form.
 
 use super::Sdk;
-use crate::catalogue::{Candidate, Interface, Platform};
+use crate::catalogue::{Candidate, Direction, Interface, Platform};
 use crate::error::{Code, Error, Result};
 use crate::json::{Text, Value};
 use crate::link::{Data, Link, Members, Request, RequestKind};
@@ -95,6 +95,10 @@ impl Sdk {
                 );
                 return Err(Error::new(Code::Invalid, message));
             }
+            // A login of the software's would take the place of the library's own.
+            if let Some(interface) = candidate.interface.filter(|interface| interface.direction == Direction::Local) {
+                return Err(not_a_call(interface));
+            }
             match self.way_as(service, candidate.platform, candidate.interface) {
                 Ok(way) => {
                     if !ways.iter().any(|known| known.link.platform() == way.link.platform()) {
@@ -109,6 +113,12 @@ impl Sdk {
             _ => Ok(ways),
         }
     }
+}
+
+/// Of what the library does by itself.
+pub(super) fn not_a_call(interface: &Interface) -> Error {
+    let message = format!("{} ({}) is not a call of the software's", interface.id, interface.section);
+    Error::new(Code::Unsupported, message)
 }
 
 fn unknown(service: &str, target: Option<&str>) -> Error {

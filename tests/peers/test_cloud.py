@@ -86,12 +86,34 @@ class Lines(CloudCase):
         """Such lines get no reply at all: a number member with text that is none, a missing operate_type, a missing key."""
         p = self.link()
         for record in (dict(self.order(), in_time="abc", service_name="in_park"),
+                       dict(self.order(), empty_plot="  ", service_name="in_park"),
                        {"service_name": "upload_gate", "data_target": "cloud", "channel_id": "g", "passname": "n", "passtype": 0},
                        dict(self.order(), order_id=None, service_name="in_park")):
             code, _ = p.try_upload(record)
             self.assertEqual(code, parklink.INVALID)
             self.assertTrue(p.last_error)
         self.assertEqual(len(self.cloud.requests()), 1)
+
+    def test_a_login_of_the_softwares_own_is_not_sent(self):
+        """It would take over the downlinks of this lot and local_id, and its token would be nobody's (section 2)."""
+        p = self.link()
+        data = {"service_name": "login", "park_id": "21782", "local_id": "box1"}
+        for record in (data, dict(data, data_target="cloud")):
+            code, _ = p.try_upload(record)
+            self.assertEqual(code, parklink.UNSUPPORTED)
+            self.assertIn("cloud.login", p.last_error)
+        self.works(p)
+        self.assertEqual(len(self.cloud.logins()), 1)
+
+    def test_a_misspelt_data_target_is_not_an_answer(self):
+        """in_park also comes as an echo of other systems; a record under its name is a record all the same."""
+        p = self.link()
+        for name in ("in_park", "out_park"):
+            code, reply = p.try_upload(dict(self.order(), service_name=name, data_target="clowd"))
+            self.assertEqual((code, reply), (parklink.UNKNOWN_INTERFACE, None))
+            self.assertIn("clowd", p.last_error)
+        self.works(p)
+        self.assertFalse([r for r in self.cloud.requests() if r.data.get("data_target") == "clowd"])
 
     def sized(self, p, size, letter):
         """An entry whose line has exactly this many bytes."""

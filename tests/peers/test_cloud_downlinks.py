@@ -34,6 +34,24 @@ MESSAGES = {
 }
 
 
+class Relayed(CloudCase):
+    """A downlink of Bolink's that the cloud carries."""
+    allowed = ("data_without_data_target",)  # its answer names bolink
+
+    def test_the_guards_word_on_an_answer_is_no_downlink(self):
+        """The guard looks at every name that contains in_park, and refuses the second equal answer under that name."""
+        p = self.polled()
+        asked = {"car_number": "62000F9", "park_id": "21782", "channel_id": "A11", "timetemp": 150000946}
+        for i in (1, 2):
+            self.cloud.downlink("nolicence_in_park", asked)
+            event = p.poll(2000)
+            self.assertEqual(event["data"], asked)
+            p.reply(event["event_id"], {"state": 1, "errmsg": ""})
+            self.assertTrue(self.cloud.wait(lambda: len(self.cloud.requests("nolicence_in_park")) == i), "no answer %d" % i)
+        self.works(p)
+        self.assertIsNone(p.poll(100))
+
+
 class Events(CloudCase):
     def test_every_downlink_and_its_answer(self):
         """Wrapped and flat ones reach the software whole; the answer is complete though the software says only state."""

@@ -150,6 +150,8 @@ mod tests {
         // A refusal for missing fields leaves the key empty.
         let refusal = json!({"service_name":"park_log","state":0,"errmsg":"x","log_id":""});
         assert_eq!(kind(refusal, Some(("park_log", "log_id", "7")), true), Kind::Reply);
+        let null = json!({"service_name":"in_park","state":0,"errmsg":"数据无效","order_id":null});
+        assert_eq!(kind(null, IN_PARK, false), Kind::Reply);
         // Numbers come back for text.
         let number = json!({"service_name":"upload_gate","state":1,"channel_id":12});
         assert_eq!(kind(number, Some(("upload_gate", "channel_id", "12")), true), Kind::Reply);

@@ -29,7 +29,8 @@ impl State {
             signed = vary(&mut request.data, &facts.key)?;
         }
         line::measure(&request.service, self.token.as_deref(), &request.data, &signed.text, facts.line_limit)?;
-        let order = request.data.get("order_id").filter(|_| is_guarded);
+        // Nulls do not reach the server.
+        let order = request.data.get("order_id").filter(|order| is_guarded && !order.is_null());
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
         self.line_up(Job { request, signed, is_guarded, order, attempts: 0, refused: None, done }, false);
         Ok(())
