@@ -234,6 +234,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     let service =
         service_fn(|request| async { Ok::<_, Infallible>(request::respond(front, connection, request).await) });
     let served = http1::Builder::new()
+        // Whoever has said all and closes its side has still pushed: that is heard, answer or not.
+        .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(front.limits.header_timeout)
         .max_buf_size(HEAD)

@@ -67,7 +67,7 @@ impl Outbox {
         inbox: Arc<Inbox>,
         log: Arc<Log>,
     ) -> Result<Outbox> {
-        let before = store.read(|reader| reader.last_record())?;
+        let before = store.last_before();
         let shared = Arc::new(Shared {
             before,
             store,

@@ -245,13 +245,15 @@ fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
 }
 
 fn part(way: &Way<'_>, members: &Members) -> NewRecord {
+    let mut data = String::with_capacity(512);
+    members.write(&mut data);
     NewRecord {
         platform: way.link.platform().name(),
         interface: way.interface.map(|interface| interface.id),
         service: way.service().to_owned(),
         order_key: way.interface.and_then(|interface| order_key(interface, members)),
         class: way.interface.map_or("record", |interface| interface.class.name()),
-        data: Value::Object(members.clone()).to_string(),
+        data,
         attempts: 0,
     }
 }

@@ -1,5 +1,6 @@
 //! Dead letters: records that repetition cannot help.
 
+use super::desk::Desk;
 use super::records::{COLUMNS, Count, Record, add_count, record};
 use super::{Reader, Store};
 use crate::error::Result;
@@ -34,16 +35,18 @@ impl Store {
     /// Puts dead letters back in line, all or those of a ticket. Tells how many.
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
         let (ticket, seconds) = (ticket.map(u64::cast_signed), self.seconds());
-        let work = move |connection: &Connection| {
+        let work = move |desk: &Desk<'_>| {
             let sql =
                 "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
-            let rows = three(connection, sql, ticket)?;
+            let rows = three(desk, sql, ticket)?;
             for (id, platform, bytes) in &rows {
-                let sql = "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
-                     SELECT ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
-                connection.prepare_cached(sql)?.execute(params![id, seconds])?;
-                connection.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
-                add_count(connection, platform, Count { records: 1, bytes: *bytes })?;
+                let key = "SELECT order_key FROM dead WHERE id = ?1";
+                let key: Option<String> = desk.prepare_cached(key)?.query_row([id], |row| row.get(0))?;
+                let sql = "INSERT INTO record (id, ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
+                     SELECT ?3, ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
+                desk.prepare_cached(sql)?.execute(params![id, seconds, desk.number(platform, key.as_deref())])?;
+                desk.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
+                add_count(desk, platform, Count { records: 1, bytes: *bytes })?;
             }
             Ok(rows)
         };

@@ -1,8 +1,8 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
-use super::now_ms;
 use super::replaced::{self, Replaced};
 use super::salvage::{SALVAGED, salvage};
+use super::{desk, keys, now_ms};
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -233,7 +233,9 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     connection
         .query_row("SELECT sum(records), (SELECT value FROM meta WHERE name='seconds') FROM count", [], |_| Ok(()))
         .map_err(of)?;
-    Ok(())
+    // These are read at every opening; damage must show while the file can still be replaced.
+    let ledger = desk::Ledger::load(connection).map_err(of)?;
+    keys::Keys::default().reload(connection, ledger.keyed).map_err(of)
 }
 
 /// Makes the tables, or brings those of an older version up to this one, in one transaction.
@@ -249,6 +251,13 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
         transaction.execute_batch(&sql)?;
     }
     transaction.execute_batch(include_str!("schema.sql"))?;
+    if older == Some(1) {
+        let last = transaction.query_row("SELECT ifnull(max(seq), 0) FROM sqlite_sequence", [], |row| row.get(0))?;
+        desk::set(&transaction, "numbered", last)?;
+        transaction.execute_batch("DROP INDEX record_of_key")?;
+        let keyed = keys::rebuild(&transaction)?;
+        desk::set(&transaction, "keyed", keyed)?;
+    }
     transaction.execute_batch(&format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"))?;
     transaction.commit()
 }
@@ -256,7 +265,7 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
 /// Every commit is on disk when it returns; the memory stays small whatever the backlog.
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=16777216;
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;
          PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;",
     )
 }

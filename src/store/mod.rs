@@ -2,8 +2,12 @@
 //! delivered, dead letters, downlinks that move money or things. A field engineer can read it with `sqlite3`.
 
 mod dead;
+mod desk;
 mod events;
 mod file;
+mod insert;
+mod keys;
+mod queue;
 mod records;
 mod replaced;
 mod salvage;
@@ -14,13 +18,14 @@ pub use self::events::{NewEvent, StoredEvent, Taken};
 pub use self::records::{Count, Dropped, NewRecord, Record, Settled};
 pub use self::replaced::{OnReplaced, Replaced};
 
+use self::desk::{Desk, Ledger};
 use self::file::StoreFile;
+use self::queue::Queue;
 use self::replaced::Predecessors;
 use self::writer::{Job, Writer};
 use crate::error::{Code, Error, Result};
 use crate::link::once::once;
 use crate::log::Log;
-use crossbeam_channel::{Sender, unbounded};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,12 +36,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// An open store. Cloning shares it.
 pub struct Store {
     path: PathBuf,
-    jobs: Mutex<Option<Sender<Job>>>,
+    queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
     epoch: Arc<AtomicU64>,
     since: Instant,
     seconds: i64,
     counts: records::Counts,
+    keys: keys::Keys,
+    /// Numbers up to this one were given to records by earlier openings.
+    before: i64,
     predecessors: Arc<Predecessors>,
 }
 
@@ -53,42 +61,45 @@ impl Store {
         let of = |error: rusqlite::Error| file::of_sqlite(&error, path);
         let seconds =
             connection.query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0)).map_err(of)?;
-        let counts = records::Counts::load(&connection).map_err(of)?;
+        let queue = Arc::new(Queue::default());
+        let (epoch, counts, keys) = (Arc::<AtomicU64>::default(), records::Counts::default(), keys::Keys::default());
         let aside = file.set_aside.take();
         if let Some(aside) = &aside {
             log.error(format_args!("store: {aside}"));
         }
         let last = replaced::last(&connection, path).map_err(of)?;
         let predecessors = Arc::new(Predecessors::new(last, aside.is_some()));
-        let (sender, jobs) = unbounded();
-        let epoch = Arc::new(AtomicU64::new(0));
         let since = Instant::now();
-        let writer = Writer {
+        let mut writer = Writer {
             file,
             connection,
-            jobs,
+            queue: queue.clone(),
             log,
             epoch: epoch.clone(),
             counts: counts.clone(),
+            keys: keys.clone(),
+            ledger: Ledger::default(),
+            pages: Arc::default(),
+            untidy: 0,
             since,
             seconds,
             is_detached: false,
             predecessors: predecessors.clone(),
         };
+        writer.load().map_err(of)?;
+        let before = writer.ledger.last;
         let thread = thread::Builder::new()
             .name("parklink-store".into())
             .spawn(move || writer.run())
             .map_err(|error| Error::new(Code::Io, format!("no thread for the store: {error}")))?;
-        Ok(Arc::new(Store {
-            path: path.to_owned(),
-            jobs: Mutex::new(Some(sender)),
-            writer: Mutex::new(Some(thread)),
-            epoch,
-            since,
-            seconds,
-            counts,
-            predecessors,
-        }))
+        let writer = Mutex::new(Some(thread));
+        let path = path.to_owned();
+        Ok(Arc::new(Store { path, queue, writer, epoch, since, seconds, counts, keys, before, predecessors }))
+    }
+
+    /// The last number that earlier openings gave to a record.
+    pub fn last_before(&self) -> i64 {
+        self.before
     }
 
     /// Where it is.
@@ -121,13 +132,13 @@ impl Store {
     /// Puts work into the next commit; `done` hears, on the writer's thread, what its last run made when that is on disk.
     pub fn write<T: Send + 'static>(
         &self,
-        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        mut work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
         let made = Arc::new(Mutex::new(None));
         let slot = made.clone();
-        let work = move |connection: &Connection| {
-            let value = work(connection)?;
+        let work = move |desk: &Desk<'_>| {
+            let value = work(desk)?;
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
             Ok(())
         };
@@ -136,20 +147,15 @@ impl Store {
             done(outcome.and_then(|()| value.ok_or_else(gone)));
         };
         let job = Job { work: Box::new(work), done: Box::new(done) };
-        let sender = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let refused = match sender {
-            Some(sender) => sender.send(job).err().map(|unsent| unsent.0),
-            None => Some(job),
-        };
-        if let Some(job) = refused {
-            (job.done)(Err(Error::new(Code::Closed, "the store is closed")));
+        if let Err(job) = self.queue.push(job) {
+            (job.done)(Err(queue::closed()));
         }
     }
 
     /// Puts work into the next commit and waits until it is on disk; what the last run of `work` made is returned.
     pub fn write_and_wait<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         self.write_tell_and_wait(work, |_| {})
     }
@@ -157,7 +163,7 @@ impl Store {
     /// The same; `tell` hears of the success on the writer's thread, in the order of the commits.
     fn write_tell_and_wait<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         tell: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = once();
@@ -173,7 +179,8 @@ impl Store {
     /// A connection to read with; open a new one when [`Store::epoch`] has changed.
     pub fn reader(self: &Arc<Self>) -> Result<Reader> {
         let store = Arc::downgrade(self);
-        Ok(Reader { epoch: self.epoch(), connection: file::reader(&self.path)?, path: self.path.clone(), store })
+        let (epoch, connection) = (self.epoch(), file::reader(&self.path)?);
+        Ok(Reader { epoch, connection, path: self.path.clone(), keys: self.keys.clone(), store })
     }
 
     /// Reads; when that shows damage, once more from the file that replaced the damaged one.
@@ -191,7 +198,7 @@ impl Store {
     /// A reader met damage: the writer, who may never come near it, replaces the file.
     fn suspect(&self, epoch: u64, what: String) {
         let now = self.epoch.clone();
-        let work = move |_: &Connection| match now.load(Ordering::Acquire) == epoch {
+        let work = move |_: &Desk<'_>| match now.load(Ordering::Acquire) == epoch {
             true => Err(file::damage(&what)),
             false => Ok(()),
         };
@@ -206,7 +213,7 @@ impl Store {
 
     /// Writes what is waiting and ends.
     pub fn close(&self) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.queue.close();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer.filter(|writer| writer.thread().id() != thread::current().id()) {
             let _ = writer.join();
@@ -227,6 +234,7 @@ pub struct Reader {
     pub epoch: u64,
     connection: Connection,
     path: PathBuf,
+    keys: keys::Keys,
     store: Weak<Store>,
 }
 

@@ -1,5 +1,7 @@
 //! Records on their way to a platform, and those that cannot be delivered.
 
+use super::desk::Desk;
+use super::keys;
 use super::{Reader, Store, now_ms};
 use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -99,17 +101,18 @@ pub struct Count {
     pub bytes: i64,
 }
 
+impl Count {
+    pub(super) fn add(&mut self, by: Count) {
+        self.records += by.records;
+        self.bytes += by.bytes;
+    }
+}
+
 /// The counts in memory, kept in step with the table.
 #[derive(Debug, Clone, Default)]
 pub struct Counts(Arc<Mutex<BTreeMap<String, Count>>>);
 
 impl Counts {
-    pub(super) fn load(connection: &Connection) -> rusqlite::Result<Counts> {
-        let counts = Counts::default();
-        counts.reload(connection)?;
-        Ok(counts)
-    }
-
     pub(super) fn reload(&self, connection: &Connection) -> rusqlite::Result<()> {
         let mut select = connection.prepare("SELECT platform, records, bytes FROM count")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, Count { records: row.get(1)?, bytes: row.get(2)? })))?;
@@ -119,9 +122,11 @@ impl Counts {
 
     pub(super) fn add(&self, platform: &str, by: Count) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(platform.to_owned()).or_default();
-        count.records += by.records;
-        count.bytes += by.bytes;
+        if let Some(count) = counts.get_mut(platform) {
+            count.add(by);
+        } else {
+            counts.insert(platform.to_owned(), by);
+        }
     }
 }
 
@@ -154,48 +159,14 @@ pub(super) fn add_count(connection: &Connection, platform: &str, by: Count) -> r
     connection.prepare_cached(sql)?.execute(params![platform, by.records, by.bytes]).map(|_| ())
 }
 
-fn size_of(data: &str) -> i64 {
+pub(super) fn size_of(data: &str) -> i64 {
     i64::try_from(data.len()).unwrap_or(i64::MAX)
-}
-
-fn insert(connection: &Connection, parts: &[NewRecord], seconds: i64) -> rusqlite::Result<i64> {
-    let sql =
-        "INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-    let mut ticket = 0;
-    for part in parts {
-        let values = params![
-            ticket,
-            part.platform,
-            part.interface,
-            part.service,
-            part.order_key,
-            part.class,
-            part.data,
-            now_ms(),
-            part.attempts,
-            seconds
-        ];
-        connection.prepare_cached(sql)?.execute(values)?;
-        if ticket == 0 {
-            // The first part's number is the ticket of all.
-            ticket = connection.last_insert_rowid();
-            connection.prepare_cached("UPDATE record SET ticket = id WHERE id = ?1")?.execute([ticket])?;
-        }
-        add_count(connection, part.platform, Count { records: 1, bytes: size_of(&part.data) })?;
-    }
-    Ok(ticket)
 }
 
 impl Store {
     /// Stores a record for each of its platforms and waits until it is on disk. Returns its ticket.
     pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
-        let sizes: Vec<_> = parts.iter().map(|part| (part.platform, size_of(&part.data))).collect();
-        let (counts, seconds) = (self.counts.clone(), self.seconds());
-        let tell = move |_: &i64| {
-            sizes.into_iter().for_each(|(platform, bytes)| counts.add(platform, Count { records: 1, bytes }));
-        };
-        self.write_tell_and_wait(move |connection| insert(connection, &parts, seconds), tell).map(i64::unsigned_abs)
+        self.queue.submit(parts).map(i64::unsigned_abs)
     }
 
     /// Records waiting for a link.
@@ -215,10 +186,10 @@ impl Store {
     /// Drops the oldest log records, to make room. Tells which.
     pub fn drop_oldest_logs(&self, how_many: i64) -> Result<Vec<Dropped>> {
         let counts = self.counts.clone();
-        let work = move |connection: &Connection| {
+        let work = move |desk: &Desk<'_>| {
             let sql = "SELECT id, platform, length(CAST(data AS BLOB)), ticket, interface, service
                        FROM record INDEXED BY record_of_log WHERE class = 'log' ORDER BY id LIMIT ?1";
-            let mut select = connection.prepare_cached(sql)?;
+            let mut select = desk.prepare_cached(sql)?;
             let rows = select.query_map([how_many], |row| {
                 let (id, platform, bytes) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 let (ticket, interface, service) = (row.get(3)?, row.get(4)?, row.get(5)?);
@@ -226,8 +197,8 @@ impl Store {
             })?;
             let rows: Vec<(Dropped, i64)> = rows.collect::<rusqlite::Result<_>>()?;
             for (log, bytes) in &rows {
-                connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([log.id])?;
-                add_count(connection, &log.platform, Count { records: -1, bytes: -bytes })?;
+                desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([log.id])?;
+                add_count(desk, &log.platform, Count { records: -1, bytes: -bytes })?;
             }
             Ok(rows)
         };
@@ -246,14 +217,14 @@ impl Store {
     ) {
         let counts = self.counts.clone();
         self.write(
-            move |connection| {
+            move |desk| {
                 let mut change = Count::default();
                 for (record, outcome) in &settled {
-                    let by = settle(connection, record, outcome)?;
-                    change = Count { records: change.records + by.records, bytes: change.bytes + by.bytes };
+                    change.add(settle(desk, record, outcome)?);
                 }
                 if change != Count::default() {
-                    add_count(connection, platform, change)?;
+                    add_count(desk, platform, change)?;
+                    keys::sweep(desk)?;
                 }
                 Ok(change)
             },
@@ -297,6 +268,12 @@ fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqli
     Ok(if gone == 0 { Count::default() } else { Count { records: -1, bytes: -size_of(&record.data) } })
 }
 
+/// The record of this number, when it waits and is of this key.
+fn record_of_key(connection: &Connection, platform: &str, key: &str, id: i64) -> rusqlite::Result<Option<Record>> {
+    let sql = format!("SELECT {WAITING} FROM record WHERE id = ?1 AND platform = ?2 AND order_key = ?3");
+    connection.prepare_cached(&sql)?.query_row(params![id, platform, key], waiting).optional()
+}
+
 impl Reader {
     /// The next records for a link after one, oldest first.
     pub fn records_after(&self, platform: &str, id: i64, limit: i64) -> Result<Vec<Record>> {
@@ -315,20 +292,25 @@ impl Reader {
         })
     }
 
-    /// The records of an order key, oldest first.
-    pub fn records_of_key(&self, platform: &str, key: &str, limit: i64) -> Result<Vec<Record>> {
+    /// The oldest record of an order key.
+    pub fn oldest_of_key(&self, platform: &str, key: &str) -> Result<Option<Record>> {
         self.run(|connection| {
-            let sql =
-                format!("SELECT {WAITING} FROM record WHERE platform = ?1 AND order_key = ?2 ORDER BY id LIMIT ?3");
-            let mut select = connection.prepare_cached(&sql)?;
-            select.query_map(params![platform, key, limit], waiting)?.collect()
+            let ids = self.keys.candidates(connection, platform, key)?;
+            let mut found = ids.into_iter().map(|id| record_of_key(connection, platform, key, id));
+            found.find_map(rusqlite::Result::transpose).transpose()
         })
     }
 
-    /// The greatest number given to a record.
-    pub fn last_record(&self) -> Result<i64> {
-        let sql = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'record'";
-        self.run(|connection| connection.query_row(sql, [], |row| row.get(0)))
+    /// Whether a record of an order key waits, beside those that are done already.
+    pub fn has_key(&self, platform: &str, key: &str, done: impl Fn(i64) -> bool) -> Result<bool> {
+        self.run(|connection| {
+            for id in self.keys.candidates(connection, platform, key)?.into_iter().rev().filter(|id| !done(*id)) {
+                if record_of_key(connection, platform, key, id)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
     }
 
     /// When the oldest record for a link was stored, milliseconds since 1970.

@@ -2,7 +2,7 @@
 -- stored in seconds of the store's own running time, which no clock change moves.
 -- Run on a new file, and on one of an older version for what it lacks (file.rs adds the columns).
 CREATE TABLE IF NOT EXISTS record (
-  id        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id        INTEGER PRIMARY KEY,        -- never given twice: see meta
   ticket    INTEGER NOT NULL,
   platform  TEXT NOT NULL,              -- the link that carries it
   interface TEXT,                       -- the catalogue's id
@@ -16,8 +16,13 @@ CREATE TABLE IF NOT EXISTS record (
   stored    INTEGER NOT NULL DEFAULT 0  -- grows with id: the oldest are the first
 );
 CREATE INDEX IF NOT EXISTS record_in_line ON record (platform, id);
-CREATE INDEX IF NOT EXISTS record_of_key ON record (platform, order_key, id) WHERE order_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS record_of_log ON record (id) WHERE class = 'log';
+-- Which records share an order key: their numbers by a hash of platform and key. It is written late (meta, keyed) and
+-- cleared late; what counts is the record.
+CREATE TABLE IF NOT EXISTS key (
+  place     INTEGER PRIMARY KEY,        -- id / 32768 * 64 + the first bits of the hash
+  entries   BLOB NOT NULL               -- the last bits of the hash, id modulo 32768: four bytes each
+);
 CREATE TABLE IF NOT EXISTS dead (
   id        INTEGER PRIMARY KEY,
   ticket    INTEGER NOT NULL,
@@ -58,5 +63,6 @@ CREATE TABLE IF NOT EXISTS replaced (   -- damaged stores that this one took the
   rows      INTEGER NOT NULL            -- taken over from it
 );
 CREATE TABLE IF NOT EXISTS count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
+-- seconds: the store's running time. numbered: no record has a greater number. keyed: up to this record the keys are in key.
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO meta VALUES ('seconds', 0);
+INSERT OR IGNORE INTO meta VALUES ('seconds', 0), ('numbered', 0), ('keyed', 0);

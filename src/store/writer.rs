@@ -1,20 +1,23 @@
 //! The one writer. Whatever arrives while a commit is on its way to the disk goes into the next one together: many
 //! submitters share a sync.
 
+use super::desk::{Desk, Ledger};
 use super::file::{StoreFile, of_sqlite};
+use super::insert::insert;
+use super::keys::Keys;
+use super::queue::{Batch, End, Parts, Queue};
 use super::records::Counts;
 use super::replaced::Predecessors;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::log::Log;
-use crossbeam_channel::Receiver;
 use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Writes inside the transaction; it may run again when the transaction failed.
-pub type Work = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
+pub type Work = Box<dyn FnMut(&Desk<'_>) -> rusqlite::Result<()> + Send>;
 
 /// Hears how it went, after the commit, on the writer's thread: it must not wait for anything.
 pub type Done = Box<dyn FnOnce(Result<()>) + Send>;
@@ -25,96 +28,178 @@ pub struct Job {
     pub done: Done,
 }
 
-/// Most jobs in one commit.
-const TOGETHER: usize = 1024;
+/// Pages in the journal after which they are brought into the database: at a good moment, and at the latest. The journal
+/// then stays below its limit (file.rs), so its file keeps its size and a sync has nothing but data to write.
+const MAY_TIDY: i32 = 1000;
+const MUST_TIDY: i32 = 3000;
 
 /// What the writer thread owns.
 pub struct Writer {
     pub file: StoreFile,
     pub connection: Connection,
-    pub jobs: Receiver<Job>,
+    pub queue: Arc<Queue>,
     pub log: Arc<Log>,
     /// Raised when the file was replaced: readers open it again.
     pub epoch: Arc<AtomicU64>,
     pub since: Instant,
     pub seconds: i64,
     pub counts: Counts,
+    pub keys: Keys,
+    pub ledger: Ledger,
+    /// Pages in the journal, and how many of them could not be taken from it when that was tried.
+    pub pages: Arc<AtomicI32>,
+    pub untidy: i32,
     /// The connection could not be made again after the file was replaced.
     pub is_detached: bool,
     /// Told when a damaged store was set aside.
     pub predecessors: Arc<Predecessors>,
 }
 
+/// When the writer ends, however it does, nobody waits for it any more.
+struct Leaves(Arc<Queue>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 impl Writer {
     /// Until nobody can send work any more.
     pub fn run(mut self) {
-        while let Ok(first) = self.jobs.recv() {
-            let mut batch = vec![first];
-            batch.extend(self.jobs.try_iter().take(TOGETHER - 1));
+        let queue = self.queue.clone();
+        let _leaves = Leaves(queue.clone());
+        while let Some(batch) = queue.take() {
             self.commit(batch);
+            self.tidy();
         }
         // Leaves one tidy file behind; it is as safe without.
+        let _ = self.ledger.close(&self.connection);
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
 
-    fn commit(&mut self, mut batch: Vec<Job>) {
-        if self.is_detached
-            && let Err(error) = self.attach()
-        {
-            return self.tell(batch, &Err(error));
-        }
-        match self.transaction(&mut batch) {
-            Ok(()) => self.tell(batch, &Ok(())),
-            // Whoever holds it holds it against all of them.
-            Err(error) if batch.len() == 1 || is_busy(&error) => {
-                let error = of_sqlite(&error, &self.file.path);
-                let outcome =
-                    if error.code == Code::StoreDamaged { self.recover(&mut batch, &error) } else { Err(error) };
-                if let Err(error) = &outcome {
-                    self.log.error(format_args!("store: {}", error.message));
-                }
-                self.tell(batch, &outcome);
-            }
-            // One bad job must not take the others down.
-            Err(_) => batch.into_iter().for_each(|job| self.commit(vec![job])),
+    /// Between two commits, when those who wait have been told: inside one it would hold them up.
+    fn tidy(&mut self) {
+        let pages = self.pages.load(Ordering::Relaxed) - self.untidy;
+        if pages >= MUST_TIDY || pages >= MAY_TIDY && self.queue.is_empty() {
+            let outcome = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get::<_, i32>(1)?, row.get::<_, i32>(2)?))
+            });
+            // A failure (a full disk) shows at the next commit, if it matters. What a reader still needs is left for later.
+            self.untidy = outcome.ok().filter(|(all, done)| done < all).map_or(0, |(all, _)| all);
+            self.pages.store(self.untidy, Ordering::Relaxed);
         }
     }
 
-    fn tell(&self, batch: Vec<Job>, outcome: &Result<()>) {
-        for job in batch {
+    fn commit(&mut self, mut batch: Batch) {
+        let attached = if self.is_detached { self.attach() } else { Ok(()) };
+        let outcome = attached.and_then(|()| match self.transaction(&batch.submits, &mut batch.jobs) {
+            Ok(first) => Ok(Some(first)),
+            // Whoever holds it holds it against all of them.
+            Err(error) if batch.submits.len() + batch.jobs.len() == 1 || is_busy(&error) => {
+                self.mend(&error, &batch.submits, &mut batch.jobs).map(Some)
+            }
+            Err(_) => Ok(None),
+        });
+        let Batch { submits, jobs, round } = batch;
+        match outcome {
+            Ok(Some(first)) => {
+                drop(submits);
+                round.tell(End::Stored(first));
+                self.tell(jobs, &Ok(()));
+            }
+            Err(error) => {
+                round.tell(End::Each(submits.iter().map(|_| Err(error.clone())).collect()));
+                self.tell(jobs, &Err(error));
+            }
+            // One bad job must not take the others down.
+            Ok(None) => {
+                let each = submits.chunks(1).map(|submit| self.alone(submit, &mut [])).collect();
+                round.tell(End::Each(each));
+                for mut job in jobs {
+                    let outcome = self.alone(&[], std::slice::from_mut(&mut job)).map(|_| ());
+                    self.tell(vec![job], &outcome);
+                }
+            }
+        }
+    }
+
+    fn alone(&mut self, submits: &[Parts], jobs: &mut [Job]) -> Result<i64> {
+        if self.is_detached {
+            self.attach()?;
+        }
+        self.transaction(submits, jobs).or_else(|error| self.mend(&error, submits, jobs))
+    }
+
+    fn tell(&self, jobs: Vec<Job>, outcome: &Result<()>) {
+        for job in jobs {
             if catch_unwind(AssertUnwindSafe(|| (job.done)(outcome.clone()))).is_err() {
                 self.log.error(format_args!("store: a defect of the library was caught; please report it"));
             }
         }
     }
 
-    fn transaction(&mut self, batch: &mut [Job]) -> rusqlite::Result<()> {
+    /// All of it or nothing. Returns the number of the first record.
+    fn transaction(&mut self, submits: &[Parts], jobs: &mut [Job]) -> rusqlite::Result<i64> {
+        let before = self.ledger;
         let seconds = self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0);
-        let transaction = self.connection.unchecked_transaction()?;
-        for job in batch.iter_mut() {
-            catch_unwind(AssertUnwindSafe(|| (job.work)(&transaction))).unwrap_or_else(|_| Err(defect()))?;
+        let desk = Desk::new(&self.connection, &self.keys, before);
+        desk.prepare_cached("BEGIN")?.execute([])?;
+        let outcome = (|| {
+            let stored = insert(&desk, submits, seconds)?;
+            for job in jobs.iter_mut() {
+                catch_unwind(AssertUnwindSafe(|| (job.work)(&desk))).unwrap_or_else(|_| Err(defect()))?;
+            }
+            let after = desk.finish(seconds)?;
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok((stored, after))
+        })();
+        match outcome {
+            Ok((stored, after)) => {
+                self.ledger = after;
+                if after.keyed != before.keyed {
+                    self.keys.written(after.keyed);
+                }
+                stored.iter().for_each(|(platform, count)| self.counts.add(platform, *count));
+                Ok(before.last + 1)
+            }
+            Err(error) => {
+                self.keys.undo(before.last);
+                if !self.connection.is_autocommit() {
+                    // A failure of this shows in the next BEGIN.
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                Err(error)
+            }
         }
-        transaction
-            .prepare_cached("UPDATE meta SET value=?1 WHERE name='seconds' AND value<>?1")?
-            .execute([seconds])?;
-        transaction.commit()
     }
 
-    /// The file turned out to be damaged: a new one, with what can be saved, and the work again. Until the new one is
-    /// whole the damaged one stays in use.
-    fn recover(&mut self, batch: &mut [Job], error: &Error) -> Result<()> {
-        self.file.rebuild(&error.message)?;
-        self.attach()?;
-        self.transaction(batch).map_err(|error| of_sqlite(&error, &self.file.path))
+    /// What can be done about a failure: a damaged file is replaced by a new one, with what can be saved, and the work is
+    /// done again there. Until the new one is whole the damaged one stays in use.
+    fn mend(&mut self, error: &rusqlite::Error, submits: &[Parts], jobs: &mut [Job]) -> Result<i64> {
+        let error = of_sqlite(error, &self.file.path);
+        let outcome = if error.code == Code::StoreDamaged {
+            self.file
+                .rebuild(&error.message)
+                .and_then(|()| self.attach())
+                .and_then(|()| self.transaction(submits, jobs).map_err(|error| of_sqlite(&error, &self.file.path)))
+        } else {
+            Err(error)
+        };
+        if let Err(error) = &outcome {
+            self.log.error(format_args!("store: {}", error.message));
+        }
+        outcome
     }
 
     fn attach(&mut self) -> Result<()> {
         self.is_detached = true;
-        let of = |error: rusqlite::Error| of_sqlite(&error, &self.file.path);
+        let path = self.file.path.clone();
+        let of = |error: rusqlite::Error| of_sqlite(&error, &path);
         // The old file must be closed before it can be renamed on every system.
         self.connection = Connection::open_in_memory().map_err(of)?;
         self.connection = self.file.attach()?;
-        self.counts.reload(&self.connection).map_err(|error| of_sqlite(&error, &self.file.path))?;
+        self.load().map_err(of)?;
         self.is_detached = false;
         self.epoch.fetch_add(1, Ordering::AcqRel);
         if let Some(aside) = self.file.set_aside.take() {
@@ -122,6 +207,18 @@ impl Writer {
             self.predecessors.add(aside);
         }
         Ok(())
+    }
+
+    /// Reads what is kept in memory.
+    pub fn load(&mut self) -> rusqlite::Result<()> {
+        let pages = self.pages.clone();
+        self.connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
+            pages.store(count, Ordering::Relaxed);
+            Ok(())
+        }))?;
+        self.ledger = Ledger::load(&self.connection)?;
+        self.keys.reload(&self.connection, self.ledger.keyed)?;
+        self.counts.reload(&self.connection)
     }
 }
 

@@ -23,13 +23,19 @@ pub struct Signed {
 
 /// Brings data into its signed form.
 pub fn signed(data: &Data, key: &str) -> Result<Signed> {
+    let text = text(data)?;
+    let sign = Sign::keyed(&text, key);
+    Ok(Signed { text, sign })
+}
+
+/// The text that is signed.
+pub fn text(data: &Data) -> Result<String> {
     refuse_magic_names(data.iter())?;
     let mut text = String::with_capacity(512);
     normal::object(&mut text, data.iter()).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
     })?;
-    let sign = Sign::keyed(&text, key);
-    Ok(Signed { text, sign })
+    Ok(text)
 }
 
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
@@ -78,12 +84,12 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
 }
 
 /// Refuses what the server would throw away without a word.
-pub fn measure(service: &str, token: Option<&str>, data: &Data, signed: &Signed, limit: usize) -> Result<()> {
+pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limit: usize) -> Result<()> {
     let length = "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
         + normal::length(service)
         + 32
         + token.map_or(TOKEN_LENGTH, str::len)
-        + signed.text.len();
+        + text.len();
     if length <= limit {
         return Ok(());
     }
@@ -129,9 +135,9 @@ mod tests {
         let token = "0123456789abcdef0123456789abcdef";
         let line = compose("in_park", Some(token), &signed);
         let length = line.len() - 1;
-        assert!(measure("in_park", Some(token), &data, &signed, length).is_ok());
-        assert!(measure("in_park", None, &data, &signed, length).is_ok());
-        let error = measure("in_park", Some(token), &data, &signed, length - 1).unwrap_err();
+        assert!(measure("in_park", Some(token), &data, &signed.text, length).is_ok());
+        assert!(measure("in_park", None, &data, &signed.text, length).is_ok());
+        let error = measure("in_park", Some(token), &data, &signed.text, length - 1).unwrap_err();
         assert_eq!(error.code, Code::TooLarge);
         assert!(
             error.message.contains(&format!("would be {length} bytes")) && error.message.contains("remark 8"),

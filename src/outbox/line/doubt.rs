@@ -4,7 +4,7 @@ use super::Line;
 use crate::json::{Members, members};
 use crate::sdk::Outcome;
 use crate::store::{Record, Settled};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Line {
@@ -41,7 +41,7 @@ impl Line {
                 if outcome.is_some() || now >= deadline || self.shared.stop.is_cancelled() {
                     break;
                 }
-                state = self.changed.wait_timeout(state, deadline - now).unwrap_or_else(PoisonError::into_inner).0;
+                state = self.sleep(state, Some(deadline), false);
             }
         }
         state.watchers -= 1;

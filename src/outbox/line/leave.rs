@@ -13,7 +13,7 @@ impl Line {
         let mut state = self.lock();
         if state.settled.len() + state.writing.len() >= UNWRITTEN {
             self.write_down(&mut state);
-            let _ = self.changed.wait_timeout(state, Duration::from_millis(100));
+            drop(self.sleep(state, Some(Instant::now() + Duration::from_millis(100)), false));
             return None;
         }
         // What is not fetched yet is younger than all that is.

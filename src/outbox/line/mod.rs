@@ -3,6 +3,7 @@
 
 mod doubt;
 mod leave;
+mod wake;
 
 use self::leave::InHand;
 use super::Shared;
@@ -12,6 +13,7 @@ use crate::link::backoff::Backoff;
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,11 +21,12 @@ use std::time::{Duration, Instant};
 const FETCH: i64 = 128;
 const WINDOW: usize = 512;
 
-/// Outcomes are written down together: after so many, or so long, or when nothing else is to do. What is not written
-/// down when the power goes is sent again.
+/// Outcomes are written down together: after so many, or so long; sooner when nothing else is to do, but not each on its
+/// own. What is not written down when the power goes is sent again.
 const TOGETHER: usize = 64;
 const UNWRITTEN: usize = 96;
 const WRITE_AFTER: Duration = Duration::from_secs(1);
+const WRITE_IDLE: Duration = Duration::from_millis(50);
 
 /// The line.
 pub(crate) struct Line {
@@ -31,6 +34,10 @@ pub(crate) struct Line {
     shared: Arc<Shared>,
     state: Mutex<State>,
     changed: Condvar,
+    /// Records came. Beside the state, which a fetch holds for long.
+    news: AtomicBool,
+    /// Threads that wait for a change: to wake nobody costs a call of the system too.
+    sleepers: AtomicUsize,
 }
 
 struct State {
@@ -112,22 +119,18 @@ impl Line {
             sent: 0,
             delivered: 0,
         };
-        Line { platform, shared, state: Mutex::new(state), changed: Condvar::new() }
+        Line {
+            platform,
+            shared,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            news: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn wake(&self) {
-        drop(self.lock());
-        self.changed.notify_all();
-    }
-
-    /// New records are in the store.
-    pub fn arrived(&self) {
-        self.lock().may_be_more = true;
-        self.changed.notify_all();
     }
 
     /// Waits for the next record that may go; `None` when the outbox stops, or at once when it shall not wait.
@@ -138,6 +141,7 @@ impl Line {
                 return None;
             }
             let now = Instant::now();
+            state.may_be_more |= self.news.swap(false, Ordering::SeqCst);
             if state.settled_since.is_some_and(|since| since + WRITE_AFTER <= now) {
                 self.write_down(&mut state);
             }
@@ -153,7 +157,8 @@ impl Line {
                 return None;
             }
             // Nothing to send: a good time to write down.
-            if state.busy.is_empty() {
+            let write_after = if state.busy.is_empty() { WRITE_IDLE } else { WRITE_AFTER };
+            if state.settled_since.is_some_and(|since| since + write_after <= now) {
                 self.write_down(&mut state);
             }
             let soonest = state.held.values().min().copied();
@@ -162,15 +167,10 @@ impl Line {
                 (Some(pause), _) => Some(pause),
                 (None, held) => held,
             };
-            let write = state.settled_since.map(|since| since + WRITE_AFTER).max(state.write_not_before);
+            let write = state.settled_since.map(|since| since + write_after).max(state.write_not_before);
             let until = [until, write.filter(|_| state.settled_since.is_some())].into_iter().flatten().min();
-            state = match until {
-                Some(until) => {
-                    let wait = until.saturating_duration_since(now).max(Duration::from_millis(1));
-                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            let until = until.map(|until| until.max(now + Duration::from_millis(1)));
+            state = self.sleep(state, until, true);
         }
     }
 
@@ -217,15 +217,15 @@ impl Line {
                 continue;
             }
             let found = self.read(state, |reader, platform| match id_of(&key) {
-                Some(id) => reader.record(platform, id).map(|found| found.into_iter().collect()),
-                None => reader.records_of_key(platform, &key, 1),
+                Some(id) => reader.record(platform, id),
+                None => reader.oldest_of_key(platform, &key),
             });
             let Some(found) = found else {
                 state.resumed.push_front(key);
                 return None;
             };
             let cursor = state.cursor;
-            if let Some(record) = found.into_iter().find(|record| record.id <= cursor) {
+            if let Some(record) = found.filter(|record| record.id <= cursor) {
                 state.resumed.push_back(key);
                 return Some(record);
             }
@@ -291,10 +291,8 @@ impl Line {
                 .filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }))
                 .map(|(record, _)| record.id),
         );
-        let limit = (settled.len() + 1) as i64;
-        let found =
-            self.read(&mut state, |reader, platform| reader.records_of_key(platform, key, limit)).unwrap_or_default();
-        found.iter().any(|record| !settled.contains(&record.id))
+        let done = |id| settled.contains(&id);
+        self.read(&mut state, |reader, platform| reader.has_key(platform, key, done)).unwrap_or(false)
     }
 
     /// What became of a record. With a pause its order waits so long; other orders go on.
@@ -322,7 +320,7 @@ impl Line {
             self.write_down(&mut state);
         }
         drop(state);
-        self.changed.notify_all();
+        self.tell();
     }
 
     /// The link answered: it works.
@@ -333,7 +331,7 @@ impl Line {
         state.backoff.reset();
         state.paused_until = None;
         drop(state);
-        self.changed.notify_all();
+        self.tell();
     }
 
     /// Puts a record back that was not taken for a reason that is not its own: all wait.
@@ -348,7 +346,7 @@ impl Line {
         state.last_error = Some(error.message.clone());
         state.pause(wait);
         drop(state);
-        self.changed.notify_all();
+        self.tell();
     }
 
     /// A failure that may be the link's: three in a row make all wait.
@@ -382,7 +380,7 @@ impl Line {
                 state.write_not_before = Some(Instant::now() + WRITE_AFTER);
             }
             drop(state);
-            line.changed.notify_all();
+            line.tell();
         });
     }
 
@@ -392,8 +390,7 @@ impl Line {
         let mut state = self.lock();
         while Instant::now() < deadline && !(state.settled.is_empty() && state.writing.is_empty()) {
             self.write_down(&mut state);
-            state =
-                self.changed.wait_timeout(state, Duration::from_millis(100)).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.sleep(state, Some(Instant::now() + Duration::from_millis(100)), false);
         }
     }
 }

@@ -154,7 +154,7 @@ impl State {
                 &job.request.service,
                 self.token.as_deref(),
                 &job.request.data,
-                &job.signed,
+                &job.signed.text,
                 facts.line_limit,
             );
             if let Err(error) = length {

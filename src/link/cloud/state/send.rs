@@ -28,7 +28,7 @@ impl State {
         if is_guarded && self.guard.must_change(signed.sign) {
             signed = vary(&mut request.data, &facts.key)?;
         }
-        line::measure(&request.service, self.token.as_deref(), &request.data, &signed, facts.line_limit)?;
+        line::measure(&request.service, self.token.as_deref(), &request.data, &signed.text, facts.line_limit)?;
         // Nulls do not reach the server.
         let order = request.data.get("order_id").filter(|order| is_guarded && !order.is_null());
         let order = order.map(|order| guard::key(&request.service, &order.plain()));

@@ -1,0 +1,180 @@
+//! Which records share an order key. An index over the keys themselves would cost a page of its own for every record, for
+//! the keys come in no order. So they are written late and many at a time, into rows that hold the entries of a span of
+//! numbers and a share of the hashes. What is not written yet is in memory, and is read from the records after a crash.
+//! Entries of records that are gone stay until their whole span is; who looks reads the record.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Numbers after which keys are written: these are in memory.
+pub const RUN: i64 = 2048;
+
+/// Numbers of one span, as a power of two.
+const SPAN: u32 = 15;
+
+/// Rows of one span, as a power of two: an entry is in the row of its hash's first bits.
+const ROWS: u32 = 6;
+
+/// An entry: the last half of the hash, and the number within the span.
+const ENTRY: usize = 8;
+
+/// A record's number under the hash of its platform and order key.
+#[derive(Debug, Clone, Copy)]
+pub struct Keyed {
+    hash: u64,
+    pub id: i64,
+}
+
+impl Keyed {
+    pub fn new(platform: &str, key: &str, id: i64) -> Keyed {
+        Keyed { hash: hash(platform, key), id }
+    }
+
+    fn place(self) -> i64 {
+        place(self.id >> SPAN, self.hash)
+    }
+
+    fn entry(self) -> [u8; ENTRY] {
+        let within = (self.id & ((1 << SPAN) - 1)) as u32;
+        let mut entry = [0; ENTRY];
+        entry[..4].copy_from_slice(&half(self.hash));
+        entry[4..].copy_from_slice(&within.to_le_bytes());
+        entry
+    }
+}
+
+/// FNV-1a; it is in the file, so it never changes.
+fn hash(platform: &str, key: &str) -> u64 {
+    let bytes = platform.bytes().chain([0]).chain(key.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// The row of a span that holds a hash.
+fn place(span: i64, hash: u64) -> i64 {
+    (span << ROWS) + (hash >> (64 - ROWS)).cast_signed()
+}
+
+fn half(hash: u64) -> [u8; 4] {
+    (hash as u32).to_le_bytes()
+}
+
+/// The keys in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Keys(Arc<Mutex<Vec<Keyed>>>);
+
+impl Keys {
+    fn lock(&self) -> MutexGuard<'_, Vec<Keyed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what was not written into the table.
+    pub fn reload(&self, connection: &Connection, written: i64) -> rusqlite::Result<()> {
+        *self.lock() = after(connection, written, i64::MAX)?.0;
+        Ok(())
+    }
+
+    /// Before the commit, or a reader could see a record without its key; one too many does no harm.
+    pub fn add(&self, keyed: &[Keyed]) {
+        self.lock().extend_from_slice(keyed);
+    }
+
+    /// The records after this one were not stored.
+    pub fn undo(&self, last: i64) {
+        self.lock().retain(|keyed| keyed.id <= last);
+    }
+
+    /// Those up to this one are in the table now.
+    pub fn written(&self, last: i64) {
+        self.lock().retain(|keyed| keyed.id > last);
+    }
+
+    /// Writes them into the table.
+    pub fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let keys = self.lock().clone();
+        write(connection, keys)
+    }
+
+    /// The numbers that may be of records of this key, oldest first: which are is told by the records.
+    pub fn candidates(&self, connection: &Connection, platform: &str, key: &str) -> rusqlite::Result<Vec<i64>> {
+        let hash = hash(platform, key);
+        // Memory first: what moves from there to the table meanwhile is found twice, not never.
+        let fresh: Vec<i64> = self.lock().iter().filter(|keyed| keyed.hash == hash).map(|keyed| keyed.id).collect();
+        let mut found = Vec::new();
+        if let Some((first, last)) = ends(connection)? {
+            let mut select = connection.prepare_cached("SELECT entries FROM key WHERE place = ?1")?;
+            for span in (first >> SPAN)..=(last >> SPAN) {
+                let mut rows = select.query([place(span, hash)])?;
+                while let Some(row) = rows.next()? {
+                    for entry in row.get_ref(0)?.as_blob()?.chunks_exact(ENTRY) {
+                        let (half_of, within) = entry.split_at(4);
+                        if half_of == half(hash) {
+                            let within = within.iter().rev().fold(0, |sum, byte| sum << 8 | i64::from(*byte));
+                            found.push((span << SPAN) + within);
+                        }
+                    }
+                }
+            }
+        }
+        let last = found.last().copied().unwrap_or(i64::MIN);
+        found.extend(fresh.into_iter().filter(|id| *id > last));
+        Ok(found)
+    }
+}
+
+/// The numbers of the oldest and the newest record.
+fn ends(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    let end = |sql| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, Option<i64>>(0));
+    Ok(end("SELECT min(id) FROM record")?.zip(end("SELECT max(id) FROM record")?))
+}
+
+/// The keys of so many records after one, and the last of them.
+fn after(connection: &Connection, id: i64, limit: i64) -> rusqlite::Result<(Vec<Keyed>, Option<i64>)> {
+    let sql = "SELECT id, platform, order_key FROM record WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query([id, limit])?;
+    let (mut keys, mut last) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        last = Some(id);
+        if let (Some(platform), Some(key)) = (row.get_ref(1)?.as_str_or_null()?, row.get_ref(2)?.as_str_or_null()?) {
+            keys.push(Keyed::new(platform, key, id));
+        }
+    }
+    Ok((keys, last))
+}
+
+fn write(connection: &Connection, mut keys: Vec<Keyed>) -> rusqlite::Result<()> {
+    keys.sort_unstable_by_key(|keyed| (keyed.place(), keyed.id));
+    let mut select = connection.prepare_cached("SELECT entries FROM key WHERE place = ?1")?;
+    let mut store = connection.prepare_cached("INSERT OR REPLACE INTO key VALUES (?1, ?2)")?;
+    for row in keys.chunk_by(|one, other| one.place() == other.place()) {
+        let place = row[0].place();
+        let mut entries: Vec<u8> = select.query_row([place], |row| row.get(0)).optional()?.unwrap_or_default();
+        entries.extend(row.iter().flat_map(|keyed| keyed.entry()));
+        store.execute(params![place, entries])?;
+    }
+    Ok(())
+}
+
+/// Writes the keys of all records anew. Returns the last number.
+pub fn rebuild(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.execute_batch("DELETE FROM key")?;
+    let mut last = 0;
+    while let (keys, Some(id)) = after(connection, last, 1 << SPAN)? {
+        write(connection, keys)?;
+        last = id;
+    }
+    Ok(last)
+}
+
+/// Deletes the entries of the oldest span when none of its records waits any more.
+pub fn sweep(connection: &Connection) -> rusqlite::Result<()> {
+    let first = connection.prepare_cached("SELECT min(place) FROM key")?.query_row([], |row| row.get(0))?;
+    let Some(place): Option<i64> = first else { return Ok(()) };
+    let span = place >> ROWS;
+    let sql = "SELECT 1 FROM record WHERE id >= ?1 AND id < ?2 LIMIT 1";
+    if connection.prepare_cached(sql)?.exists([span << SPAN, (span + 1) << SPAN])? {
+        return Ok(());
+    }
+    connection.prepare_cached("DELETE FROM key WHERE place < ?1")?.execute([(span + 1) << ROWS]).map(|_| ())
+}
