@@ -36,7 +36,7 @@ enum Task {
     Control(Control),
     Line(Level, String),
     Report(String),
-    Event(Box<Event>),
+    Event(Event),
     Grace,
     Recall,
     End,
@@ -149,7 +149,7 @@ fn next(inbox: &Arc<Inbox>, has_handler: bool) -> Task {
             return Task::Line(level, line);
         }
         if has_handler && let Some(event) = state.events.pop_front() {
-            return Task::Event(Box::new(event));
+            return Task::Event(event);
         }
         if let Some(report) = state.reports.pop_front() {
             return Task::Report(report);

@@ -26,6 +26,7 @@ use crate::link::{Members, Sink};
 use crate::log::{Level, Log};
 use crate::store::{Store, now_ms};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -69,11 +70,11 @@ pub struct Inbox {
     outlet: Mutex<Option<Arc<Outlet>>>,
     balances: Mutex<HashMap<String, Members>>,
     dispatcher: Dispatcher,
+    next_id: AtomicU64,
 }
 
 #[derive(Default)]
 struct State {
-    next_id: u64,
     events: VecDeque<Event>,
     lines: VecDeque<(Level, String)>,
     reports: VecDeque<String>,
@@ -102,11 +103,7 @@ impl Inbox {
         // Numbers are not given twice, not even after a restart: a late answer must not hit another event.
         let by_clock = now_ms().unsigned_abs().saturating_mul(1000);
         let last = store.as_ref().map(|store| store.read(|reader| reader.last_event())).transpose()?.unwrap_or(0);
-        let state = State {
-            next_id: by_clock.max(last + 1),
-            grace_ends: Some(Instant::now() + limits.grace),
-            ..State::default()
-        };
+        let state = State { grace_ends: Some(Instant::now() + limits.grace), ..State::default() };
         let inbox = Arc::new_cyclic(|me| Inbox {
             me: me.clone(),
             store,
@@ -119,6 +116,7 @@ impl Inbox {
             outlet: Mutex::default(),
             balances: Mutex::default(),
             dispatcher: Dispatcher::default(),
+            next_id: AtomicU64::new(by_clock.max(last + 1)),
         });
         if let Some(store) = &inbox.store {
             let me = inbox.me.clone();
@@ -140,9 +138,7 @@ impl Inbox {
 
     /// The next number for an event.
     fn number(&self) -> u64 {
-        let mut state = self.lock();
-        state.next_id += 1;
-        state.next_id - 1
+        self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

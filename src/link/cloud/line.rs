@@ -39,9 +39,11 @@ pub fn text(data: &Data) -> Result<String> {
 }
 
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
+const MAGIC: [&str; 2] = ["@type", "$ref"];
+
 fn refuse_magic_names<'a>(mut members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
     members.try_for_each(|(name, value)| {
-        if name == "@type" || name == "$ref" {
+        if MAGIC.contains(&name) {
             return Err(Error::new(
                 Code::Invalid,
                 format!("a member may not be called {name}: the cloud's parser takes it for itself"),
@@ -83,13 +85,33 @@ pub fn compose(service: &str, token: Option<&str>, signed: &Signed) -> String {
     line
 }
 
-/// Refuses what the server would throw away without a word.
-pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limit: usize) -> Result<()> {
-    let length = "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
+/// The length of a line, its end not counted, around a text of that length.
+fn length_around(service: &str, token: Option<&str>, text: usize) -> usize {
+    "{\"service_name\":,\"sign\":\"\",\"token\":\"\",\"data\":}".len()
         + normal::length(service)
         + 32
         + token.map_or(TOKEN_LENGTH, str::len)
-        + text.len();
+        + text
+}
+
+/// A quick look that nearly every record passes: it could be sent, and its line is no longer than that.
+pub fn surely_fits(service: &str, data: &Data, limit: usize) -> bool {
+    let length = |value: &Value| match value {
+        Value::String(text) => Some(normal::length(text)),
+        // One with an exponent may grow.
+        Value::Number(digits) => Some(digits.len()).filter(|_| !digits.contains(['e', 'E'])),
+        Value::Bool(_) | Value::Null => Some("false".len()),
+        Value::Array(_) | Value::Object(_) => None,
+    };
+    let members = data.iter().try_fold("{}".len(), |sum, (name, value)| {
+        (!MAGIC.contains(&name)).then(|| Some(sum + normal::length(name) + ":,".len() + length(value)?)).flatten()
+    });
+    members.is_some_and(|text| length_around(service, None, text) <= limit)
+}
+
+/// Refuses what the server would throw away without a word.
+pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limit: usize) -> Result<()> {
+    let length = length_around(service, token, text.len());
     if length <= limit {
         return Ok(());
     }
@@ -109,7 +131,7 @@ pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::json;
+    use crate::json::{Members, json};
 
     fn members(value: Value) -> Data {
         Data::from(value.as_object().unwrap().clone())
@@ -145,6 +167,30 @@ mod tests {
         );
         // The wrapper takes 112 bytes plus the name: the dossier's figure.
         assert_eq!(length - signed.text.len(), 112 + "in_park".len());
+    }
+
+    #[test]
+    fn the_quick_look_never_says_yes_to_a_line_that_is_too_long() {
+        for value in [
+            json!("A1"),
+            json!("a\"b\n\u{1}京\u{7f}"),
+            json!(-12),
+            json!("0.10"),
+            json!(null),
+            json!(true),
+            json!([1]),
+            json!({}),
+        ] {
+            let members = Members::from([("order_id", value.clone()), ("备注", json!("x")), ("none", json!(null))]);
+            let data = Data::from(members);
+            let length = length_around("in_park", None, text(&data).unwrap().len());
+            assert!(!surely_fits("in_park", &data, length - 1), "{data:?}");
+            let is_plain = !matches!(value, Value::Array(_) | Value::Object(_));
+            assert_eq!(surely_fits("in_park", &data, length + 32), is_plain, "{data:?}");
+        }
+        assert!(!surely_fits("in_park", &members(json!({"$ref": "x"})), 1024));
+        let number = Members::from([("a", crate::json::parse("1e-6").unwrap())]);
+        assert!(!surely_fits("in_park", &Data::from(number), 1024));
     }
 
     #[test]

@@ -146,6 +146,9 @@ impl Link for CloudLink {
             return Pictures::check(request);
         }
         let facts = &self.inner.facts;
+        if line::surely_fits(&request.service, &request.data, facts.line_limit) {
+            return Ok(());
+        }
         let text = line::text(&request.data)?;
         line::measure(&request.service, None, &request.data, &text, facts.line_limit)
     }
