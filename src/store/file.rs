@@ -234,8 +234,20 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
         .query_row("SELECT sum(records), (SELECT value FROM meta WHERE name='seconds') FROM count", [], |_| Ok(()))
         .map_err(of)?;
     // These are read at every opening; damage must show while the file can still be replaced.
-    let ledger = desk::Ledger::load(connection).map_err(of)?;
+    let mut ledger = desk::Ledger::load(connection).map_err(of)?;
+    if ledger.last - ledger.keyed > keys::RUN {
+        ledger.keyed = catch_up(connection, ledger.keyed).map_err(of)?;
+    }
     keys::Keys::default().reload(connection, ledger.keyed).map_err(of)
+}
+
+/// Rows that somebody put in by hand are read through once, not at every opening.
+fn catch_up(connection: &Connection, keyed: i64) -> rusqlite::Result<i64> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let keyed = keys::complete(&transaction, keyed)?;
+    desk::set(&transaction, "keyed", keyed)?;
+    transaction.commit()?;
+    Ok(keyed)
 }
 
 /// Makes the tables, or brings those of an older version up to this one, in one transaction.

@@ -159,7 +159,11 @@ fn write(connection: &Connection, mut keys: Vec<Keyed>) -> rusqlite::Result<()> 
 /// Writes the keys of all records anew. Returns the last number.
 pub fn rebuild(connection: &Connection) -> rusqlite::Result<i64> {
     connection.execute_batch("DELETE FROM key")?;
-    let mut last = 0;
+    complete(connection, 0)
+}
+
+/// Writes the keys of the records after one. Returns the last number.
+pub fn complete(connection: &Connection, mut last: i64) -> rusqlite::Result<i64> {
     while let (keys, Some(id)) = after(connection, last, 1 << SPAN)? {
         write(connection, keys)?;
         last = id;
