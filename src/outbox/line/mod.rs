@@ -26,7 +26,7 @@ const WINDOW: usize = 512;
 const TOGETHER: usize = 64;
 const UNWRITTEN: usize = 96;
 const WRITE_AFTER: Duration = Duration::from_secs(1);
-const WRITE_IDLE: Duration = Duration::from_millis(50);
+const WRITE_IDLE: Duration = Duration::from_millis(5);
 
 /// The line.
 pub(crate) struct Line {
