@@ -7,7 +7,7 @@ mod write;
 
 pub use self::members::{Finder, Members};
 pub use self::read::{members_of, parse, parse_members, parse_slice};
-pub use self::write::string;
+pub use self::write::{Odd, string};
 
 use std::borrow::Cow;
 

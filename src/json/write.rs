@@ -49,23 +49,39 @@ impl Value {
     }
 }
 
-/// Bytes that do not stand for themselves in a text.
-static ODD: [bool; 256] = {
-    let mut odd = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        odd[byte] = true;
-        byte += 1;
+/// Bytes that do not stand for themselves in a text: what JSON names, and more where a platform has its own.
+pub struct Odd([bool; 256]);
+
+impl Odd {
+    /// The table; made when the library is built.
+    pub const fn and(more: &[u8]) -> Odd {
+        let mut odd = [false; 256];
+        let mut at = 0;
+        while at < 0x20 {
+            odd[at] = true;
+            at += 1;
+        }
+        odd[b'"' as usize] = true;
+        odd[b'\\' as usize] = true;
+        at = 0;
+        while at < more.len() {
+            odd[more[at] as usize] = true;
+            at += 1;
+        }
+        Odd(odd)
     }
-    odd[b'"' as usize] = true;
-    odd[b'\\' as usize] = true;
-    odd
-};
+
+    /// Whether a text has none of them: nearly every one goes out as it is.
+    pub fn is_plain(&self, text: &str) -> bool {
+        !text.bytes().any(|byte| self.0[usize::from(byte)])
+    }
+}
+
+static ODD: Odd = Odd::and(&[]);
 
 /// Appends a text in quotes.
 pub fn string(out: &mut String, text: &str) {
-    // Nearly every text goes out as it is.
-    if text.bytes().any(|byte| ODD[usize::from(byte)]) {
+    if !ODD.is_plain(text) {
         // A text always has a JSON form.
         out.push_str(&serde_json::to_string(text).unwrap_or_default());
         return;

@@ -1,7 +1,7 @@
 //! The normal form: the one text of a JSON value that the cloud's server signs. It parses what it receives and writes it
 //! out again; sending exactly that text makes both sides sign the same bytes.
 
-use crate::json::Value;
+use crate::json::{Odd, Value};
 use std::fmt::Write;
 
 /// A number that has no normal form: its exponent is beyond what the server can hold.
@@ -59,28 +59,14 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
     Ok(())
 }
 
-/// Bytes of a text that may need an escape; C2 and E2 begin characters that do.
-static ODD: [bool; 256] = {
-    let mut odd = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        odd[byte] = true;
-        byte += 1;
-    }
-    odd[b'"' as usize] = true;
-    odd[b'\\' as usize] = true;
-    odd[0x7f] = true;
-    odd[0xc2] = true;
-    odd[0xe2] = true;
-    odd
-};
+/// C2 and E2 begin characters that may need an escape.
+static ODD: Odd = Odd::and(&[0x7f, 0xc2, 0xe2]);
 
 /// Appends a JSON string as the server writes it: raw, but for quote, backslash, control characters and the two
 /// line separators.
 pub fn string(out: &mut String, text: &str) {
     out.push('"');
-    // Nearly every text goes out as it is.
-    if !text.bytes().any(|byte| ODD[usize::from(byte)]) {
+    if ODD.is_plain(text) {
         out.push_str(text);
         out.push('"');
         return;
@@ -113,7 +99,7 @@ pub fn string(out: &mut String, text: &str) {
 
 /// The length that a text has as a JSON string.
 pub fn length(text: &str) -> usize {
-    if !text.bytes().any(|byte| ODD[usize::from(byte)]) {
+    if ODD.is_plain(text) {
         return text.len() + 2;
     }
     let mut out = String::new();
