@@ -133,8 +133,8 @@ impl Interface {
 
 fn named(index: &'static [(&'static str, Platform, u16)], name: &str) -> impl Iterator<Item = &'static Interface> {
     let start = index.partition_point(|(known, ..)| *known < name);
-    let end = start + index[start..].partition_point(|(known, ..)| *known <= name);
-    index[start..end].iter().map(|(.., place)| &INTERFACES[usize::from(*place)])
+    let found = index[start..].iter().take_while(move |(known, ..)| *known == name);
+    found.map(|(.., place)| &INTERFACES[usize::from(*place)])
 }
 
 fn has_value(members: &Members, name: &str) -> bool {

@@ -82,11 +82,14 @@ pub fn validate(interface: &Interface, members: &Members, side: Side) -> Vec<Pro
     let mut finder = members.finder();
     for field in fields {
         let mut check = Check { field, section: interface.section, root: members, problems: &mut problems };
-        // Nearly all stand at the top.
+        // Nearly all stand at the top, and most of what is not there need not be.
         if field.is_inside {
             check.walk(members, field.path, String::new());
-        } else {
-            check.member(members, finder.get(field.path), field.path, String::new());
+            continue;
+        }
+        let value = finder.get(field.path, field.bit);
+        if value.is_some() || !matches!(field.required, Required::No) {
+            check.member(members, value, field.path, String::new());
         }
     }
     problems
@@ -124,10 +127,11 @@ impl Check<'_> {
 
     fn member(&mut self, holder: &Members, value: Option<&Value>, name: &str, at: String) {
         let field = self.field;
-        let blank = value.and_then(Value::as_str).is_some_and(|text| text.chars().all(char::is_whitespace));
+        let text = value.and_then(Value::as_str);
+        let blank = text.is_some_and(|text| text.chars().all(char::is_whitespace));
         let is_number = field.kind == Kind::Number;
         // To the servers a number that is an empty text is not there, but blanks are no number; a blank text is a text.
-        if is_absent(value) || (is_number && value.and_then(Value::as_str) == Some("")) {
+        if is_absent(value) || (is_number && text == Some("")) {
             if let Some(rule) = self.required(holder) {
                 self.problem(at, name, rule, None);
             }

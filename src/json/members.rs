@@ -12,49 +12,66 @@ const USUAL: usize = 16;
 
 /// The members of an object. No name stands in it twice; whoever gives it again changes the value in its place.
 #[derive(Debug, Clone, Default)]
-pub struct Members(Vec<(Text, Value)>);
+pub struct Members {
+    list: Vec<(Text, Value)>,
+    /// A bit for each name, and perhaps for some that are gone: a name whose bit is free is not there.
+    seen: u64,
+}
 
 impl Members {
     /// None.
     pub const fn new() -> Members {
-        Members(Vec::new())
+        Members { list: Vec::new(), seen: 0 }
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.list.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
+    #[inline]
     fn place(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| known.as_str() == name)
+        if self.seen & bit(name) == 0 { None } else { self.search(name) }
+    }
+
+    fn search(&self, name: &str) -> Option<usize> {
+        self.list.iter().position(|(known, _)| known.as_str() == name)
+    }
+
+    fn push(&mut self, name: Text, value: Value) {
+        self.seen |= bit(&name);
+        self.list.push((name, value));
     }
 
     /// The value of a name.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
+        self.place(name).map(|place| &self.list[place].1)
     }
 
     /// For looking many names up, most of them in their order.
     pub fn finder(&self) -> Finder<'_> {
-        Finder { members: &self.0, seen: self.keys().fold(0, |seen, name| seen | bit(name)), place: 0 }
+        Finder { members: self, place: 0 }
     }
 
     /// The value of a name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.0.iter_mut().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
+        self.place(name).map(|place| &mut self.list[place].1)
     }
 
     /// The text of a name, whether it was written as a text or not; none when the name is not there or null.
+    #[inline]
     pub fn plain(&self, name: &str) -> Cow<'_, str> {
         self.get(name).map_or(Cow::Borrowed(""), Value::plain)
     }
 
     /// Whether the name is there.
+    #[inline]
     pub fn contains_key(&self, name: &str) -> bool {
         self.place(name).is_some()
     }
@@ -65,7 +82,7 @@ impl Members {
         match self.get_mut(name.as_ref()) {
             Some(known) => Some(std::mem::replace(known, value)),
             None => {
-                self.0.push((name.into(), value));
+                self.push(name.into(), value);
                 None
             }
         }
@@ -74,33 +91,33 @@ impl Members {
     /// Gives a name a value when it has none.
     pub fn or_insert(&mut self, name: impl AsRef<str> + Into<Text>, value: impl FnOnce() -> Value) {
         if !self.contains_key(name.as_ref()) {
-            self.0.push((name.into(), value()));
+            self.push(name.into(), value());
         }
     }
 
     /// Takes a name away; the others keep their order.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
-        self.place(name).map(|place| self.0.remove(place).1)
+        self.place(name).map(|place| self.list.remove(place).1)
     }
 
     /// Keeps those that fit.
     pub fn retain(&mut self, mut fits: impl FnMut(&str, &Value) -> bool) {
-        self.0.retain(|(name, value)| fits(name, value));
+        self.list.retain(|(name, value)| fits(name, value));
     }
 
     /// Each with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> + Clone {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.list.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// The names.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
+        self.list.iter().map(|(name, _)| name.as_str())
     }
 
     /// The values.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
-        self.0.iter().map(|(_, value)| value)
+        self.list.iter().map(|(_, value)| value)
     }
 }
 
@@ -116,24 +133,25 @@ impl std::ops::Index<&str> for Members {
 /// Looks names up: documents come in the order of their table, and lack much of it.
 #[derive(Debug)]
 pub struct Finder<'a> {
-    members: &'a [(Text, Value)],
-    /// A bit for each name.
-    seen: u64,
+    members: &'a Members,
     /// Where the next one stands, if it comes in order.
     place: usize,
 }
 
 impl<'a> Finder<'a> {
-    /// The value of a name.
-    pub fn get(&mut self, name: &str) -> Option<&'a Value> {
-        if self.seen & bit(name) == 0 {
-            return None;
-        }
-        let (before, after) = self.members.split_at(self.place.min(self.members.len()));
+    /// The value of a name, whose bit is at hand.
+    #[inline]
+    pub fn get(&mut self, name: &str, bit: u64) -> Option<&'a Value> {
+        if self.members.seen & bit == 0 { None } else { self.look(name) }
+    }
+
+    fn look(&mut self, name: &str) -> Option<&'a Value> {
+        let list = &self.members.list;
+        let (before, after) = list.split_at(self.place.min(list.len()));
         let found = after.iter().position(|(known, _)| known.as_str() == name).map(|at| at + before.len());
         let place = found.or_else(|| before.iter().position(|(known, _)| known.as_str() == name))?;
         self.place = place + 1;
-        Some(&self.members[place].1)
+        Some(&list[place].1)
     }
 }
 
@@ -141,46 +159,37 @@ impl<'a> Finder<'a> {
 #[derive(Default)]
 pub(super) struct Builder {
     members: Members,
-    /// A bit for each name so far: one whose bit is free cannot have come before.
-    seen: u64,
     /// Where each name stands, once there are many.
     places: HashMap<Text, usize>,
 }
 
 impl Builder {
-    fn new(members: Members) -> Builder {
-        let seen = members.finder().seen;
-        Builder { members, seen, places: HashMap::new() }
-    }
-
     /// The next one.
     pub(super) fn push(&mut self, name: Text, value: Value) {
-        let all = &mut self.members.0;
-        if all.is_empty() {
+        if self.members.is_empty() {
             // Room is made at once: growing costs more than reading.
-            all.reserve(USUAL);
+            self.members.list.reserve(USUAL);
         }
         let bit = bit(&name);
-        let known = if self.seen & bit == 0 { None } else { self.place(&name) };
-        self.seen |= bit;
-        let all = &mut self.members.0;
+        let known = if self.members.seen & bit == 0 { None } else { self.place(&name) };
         match known {
-            Some(place) => all[place].1 = value,
+            Some(place) => self.members.list[place].1 = value,
             None => {
-                if all.len() >= FEW {
-                    self.places.insert(name.clone(), all.len());
+                if self.members.len() >= FEW {
+                    self.places.insert(name.clone(), self.members.len());
                 }
-                all.push((name, value));
+                self.members.seen |= bit;
+                self.members.list.push((name, value));
             }
         }
     }
 
     fn place(&mut self, name: &str) -> Option<usize> {
-        let all = &self.members.0;
+        let all = &self.members.list;
         if all.len() > FEW && self.places.len() < all.len() {
             self.places = all.iter().enumerate().map(|(place, (name, _))| (name.clone(), place)).collect();
         }
-        if all.len() > FEW { self.places.get(name).copied() } else { self.members.place(name) }
+        if all.len() > FEW { self.places.get(name).copied() } else { self.members.search(name) }
     }
 }
 
@@ -190,17 +199,18 @@ impl From<Builder> for Members {
     }
 }
 
-/// One of 64, by length, beginning, middle and end.
-fn bit(name: &str) -> u64 {
+/// One bit of 64 for a name, by length, beginning, middle and end.
+#[inline]
+pub const fn bit(name: &str) -> u64 {
     let bytes = name.as_bytes();
-    let [Some(first), Some(last)] = [bytes.first(), bytes.last()] else { return 1 };
+    let [first, .., last] = bytes else { return 1 };
     let middle = bytes[bytes.len() / 2];
-    1 << ((usize::from(*first) * 31 + usize::from(middle) * 17 + usize::from(*last) * 7 + bytes.len() * 5) & 63)
+    1 << ((*first as usize * 31 + middle as usize * 17 + *last as usize * 7 + bytes.len() * 5) & 63)
 }
 
 impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {
     fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, more: I) {
-        let mut members = Builder::new(std::mem::take(self));
+        let mut members = Builder { members: std::mem::take(self), places: HashMap::new() };
         more.into_iter().for_each(|(name, value)| members.push(name.into(), value.into()));
         *self = members.into();
     }
@@ -225,7 +235,7 @@ impl IntoIterator for Members {
     type IntoIter = std::vec::IntoIter<(Text, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.list.into_iter()
     }
 }
 
@@ -273,8 +283,8 @@ mod tests {
         let members: Members = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
         let mut finder = members.finder();
         for (name, found) in [("a", 1), ("c", 3), ("a", 1), ("b", 2), ("c", 3)] {
-            assert_eq!(finder.get(name), Some(&Value::from(found)), "{name}");
+            assert_eq!(finder.get(name, bit(name)), Some(&Value::from(found)), "{name}");
         }
-        assert_eq!(finder.get("d"), None);
+        assert_eq!(finder.get("d", bit("d")), None);
     }
 }

@@ -5,9 +5,9 @@ mod members;
 mod read;
 mod write;
 
-pub use self::members::{Finder, Members};
+pub use self::members::{Finder, Members, bit};
 pub use self::read::{members_of, parse, parse_members, parse_slice};
-pub use self::write::{Odd, string};
+pub use self::write::{Odd, quoted, string};
 
 use std::borrow::Cow;
 

@@ -1,19 +1,18 @@
-//! Reading. Every value is first only measured, then taken apart where it lies; numbers are not interpreted.
+//! Reading. Messages come by the thousand and are nearly always right, so a text is taken apart where it lies, in one
+//! pass, and its numbers keep their digits. What is wrong with a text, and what an escape stands for, serde_json says.
 
 use super::members::Builder;
+use super::write::ODD;
 use super::{Members, Text, Value};
-use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use serde_json::{Deserializer, Error, Result};
-use std::fmt;
+use serde::de::{Error as _, IgnoredAny};
+use serde_json::{Error, Result};
 
 /// Objects and lists inside each other; no platform has more than four.
 const DEEPEST: u32 = 128;
 
 /// Reads a value.
 pub fn parse(text: &str) -> Result<Value> {
-    let raw: &RawValue = serde_json::from_str(text)?;
-    value(raw.get(), 0).map_err(|error| placed(error, text))
+    Reader { text, at: 0 }.whole().map_err(|error| placed(error, text))
 }
 
 /// Reads a value from bytes.
@@ -23,9 +22,9 @@ pub fn parse_slice(bytes: &[u8]) -> Result<Value> {
 
 /// Reads the members of an object; `None` when the text is JSON but no object.
 pub fn parse_members(text: &str) -> Result<Option<Members>> {
-    match text.trim_start().as_bytes().first() {
-        Some(b'{') => object(text, 0).map(Some).map_err(|error| placed(error, text)),
-        _ => parse(text).map(|_| None),
+    match parse(text)? {
+        Value::Object(members) => Ok(Some(members)),
+        _ => Ok(None),
     }
 }
 
@@ -42,25 +41,155 @@ fn placed(error: Error, text: &str) -> Error {
     whole.filter(|whole| what(whole) == what(&error)).unwrap_or(error)
 }
 
-/// `raw` is known to be JSON without anything around it.
-fn value(raw: &str, depth: u32) -> Result<Value> {
-    Ok(match raw.as_bytes().first() {
-        Some(b'"') => Value::String(text(raw)?),
-        Some(b'{') => Value::Object(object(raw, depth)?),
-        Some(b'[') => Value::Array(list(raw, depth)?),
-        Some(b't') => Value::Bool(true),
-        Some(b'f') => Value::Bool(false),
-        Some(b'n') | None => Value::Null,
-        Some(_) => Value::Number(Text::from(raw)),
-    })
+/// A text and the place that has been reached in it.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
 }
 
-fn text(raw: &str) -> Result<Text> {
-    let inside = &raw[1..raw.len() - 1];
-    if inside.as_bytes().contains(&b'\\') {
-        return serde_json::from_str::<String>(raw).map(Text::from);
+impl<'a> Reader<'a> {
+    fn whole(&mut self) -> Result<Value> {
+        let value = self.value(0)?;
+        self.next();
+        if self.at < self.text.len() { Err(self.wrong()) } else { Ok(value) }
     }
-    Ok(Text::from(inside))
+
+    /// The error of a text that is no JSON.
+    #[cold]
+    fn wrong(&self) -> Error {
+        let error = serde_json::from_str::<IgnoredAny>(self.text).err();
+        error.unwrap_or_else(|| Error::custom(format_args!("not JSON at byte {}", self.at)))
+    }
+
+    /// The byte at the place; 0, which JSON does not have, behind the end.
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
+    }
+
+    /// The next byte that is no blank.
+    fn next(&mut self) -> u8 {
+        while matches!(self.byte(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
+        self.byte()
+    }
+
+    fn value(&mut self, depth: u32) -> Result<Value> {
+        Ok(match self.next() {
+            b'"' => Value::String(self.string()?),
+            b'{' => Value::Object(self.object(deeper(depth)?)?),
+            b'[' => Value::Array(self.list(deeper(depth)?)?),
+            b'-' | b'0'..=b'9' => Value::Number(self.number()?),
+            _ => self.word()?,
+        })
+    }
+
+    fn word(&mut self) -> Result<Value> {
+        let words = [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)];
+        let rest = &self.text.as_bytes()[self.at..];
+        let known = words.into_iter().find(|(word, _)| rest.starts_with(word.as_bytes()));
+        let (word, value) = known.ok_or_else(|| self.wrong())?;
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<Text> {
+        let begin = self.at;
+        self.at += usize::from(self.byte() == b'-');
+        let is_zero = self.byte() == b'0';
+        let is_right = match self.digits() {
+            0 => false,
+            count => count == 1 || !is_zero,
+        };
+        let fraction = self.byte() != b'.' || self.tail();
+        let exponent = !matches!(self.byte(), b'e' | b'E') || {
+            self.at += usize::from(matches!(self.text.as_bytes().get(self.at + 1), Some(b'+' | b'-')));
+            self.tail()
+        };
+        if is_right && fraction && exponent { Ok(Text::from(&self.text[begin..self.at])) } else { Err(self.wrong()) }
+    }
+
+    /// Passes a byte and the digits behind it, of which there must be some.
+    fn tail(&mut self) -> bool {
+        self.at += 1;
+        self.digits() > 0
+    }
+
+    fn digits(&mut self) -> usize {
+        let begin = self.at;
+        while self.byte().is_ascii_digit() {
+            self.at += 1;
+        }
+        self.at - begin
+    }
+
+    fn string(&mut self) -> Result<Text> {
+        let rest = &self.text[self.at + 1..];
+        let end = ODD.find(rest).ok_or_else(|| self.wrong())?;
+        if rest.as_bytes()[end] == b'"' {
+            self.at += end + 2;
+            return Ok(Text::from(&rest[..end]));
+        }
+        self.escaped()
+    }
+
+    /// A text with escapes.
+    #[cold]
+    fn escaped(&mut self) -> Result<Text> {
+        let rest = &self.text[self.at..];
+        let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+        let text = texts.next().unwrap_or_else(|| Err(self.wrong()))?;
+        self.at += texts.byte_offset();
+        Ok(Text::from(text))
+    }
+
+    fn object(&mut self, depth: u32) -> Result<Members> {
+        let mut members = Builder::default();
+        self.at += 1;
+        if self.next() == b'}' {
+            self.at += 1;
+            return Ok(members.into());
+        }
+        loop {
+            if self.next() != b'"' {
+                return Err(self.wrong());
+            }
+            let name = self.string()?;
+            if self.next() != b':' {
+                return Err(self.wrong());
+            }
+            self.at += 1;
+            members.push(name, self.value(depth)?);
+            if !self.goes_on(b'}')? {
+                return Ok(members.into());
+            }
+        }
+    }
+
+    fn list(&mut self, depth: u32) -> Result<Vec<Value>> {
+        let mut items = Vec::new();
+        self.at += 1;
+        if self.next() == b']' {
+            self.at += 1;
+            return Ok(items);
+        }
+        loop {
+            items.push(self.value(depth)?);
+            if !self.goes_on(b']')? {
+                return Ok(items);
+            }
+        }
+    }
+
+    /// Whether a comma comes, and not the end.
+    fn goes_on(&mut self, end: u8) -> Result<bool> {
+        let byte = self.next();
+        if byte != b',' && byte != end {
+            return Err(self.wrong());
+        }
+        self.at += 1;
+        Ok(byte == b',')
+    }
 }
 
 fn deeper(depth: u32) -> Result<u32> {
@@ -68,77 +197,6 @@ fn deeper(depth: u32) -> Result<u32> {
         return Err(Error::custom(format_args!("more than {DEEPEST} objects and lists inside each other")));
     }
     Ok(depth + 1)
-}
-
-fn object(raw: &str, depth: u32) -> Result<Members> {
-    let mut reader = Deserializer::from_str(raw);
-    let members = reader.deserialize_map(Object(deeper(depth)?))?;
-    reader.end()?;
-    Ok(members)
-}
-
-fn list(raw: &str, depth: u32) -> Result<Vec<Value>> {
-    Deserializer::from_str(raw).deserialize_seq(List(deeper(depth)?))
-}
-
-struct Object(u32);
-
-impl<'de> Visitor<'de> for Object {
-    type Value = Members;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
-        let mut members = Builder::default();
-        while let Some(name) = map.next_key_seed(Name)? {
-            let raw: &RawValue = map.next_value()?;
-            members.push(name, value(raw.get(), self.0).map_err(A::Error::custom)?);
-        }
-        Ok(members.into())
-    }
-}
-
-struct List(u32);
-
-impl<'de> Visitor<'de> for List {
-    type Value = Vec<Value>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a JSON list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Vec<Value>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(raw) = items.next_element::<&RawValue>()? {
-            list.push(value(raw.get(), self.0).map_err(A::Error::custom)?);
-        }
-        Ok(list)
-    }
-}
-
-/// A member's name.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Text;
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> std::result::Result<Text, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Text;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> std::result::Result<Text, E> {
-        Ok(Text::from(name))
-    }
 }
 
 #[cfg(test)]

@@ -49,43 +49,58 @@ impl Value {
     }
 }
 
-/// Bytes that do not stand for themselves in a text: what JSON names, and more where a platform has its own.
-pub struct Odd([bool; 256]);
+/// Bytes that do not stand for themselves in a text: control characters and these.
+pub struct Odd<const N: usize>(pub [u8; N]);
 
-impl Odd {
-    /// The table; made when the library is built.
-    pub const fn and(more: &[u8]) -> Odd {
-        let mut odd = [false; 256];
-        let mut at = 0;
-        while at < 0x20 {
-            odd[at] = true;
-            at += 1;
+/// A one in each of eight bytes.
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+
+impl<const N: usize> Odd<N> {
+    /// Where the first of them is.
+    #[inline]
+    pub fn find(&self, text: &str) -> Option<usize> {
+        let (eights, rest) = text.as_bytes().as_chunks::<8>();
+        for (place, eight) in eights.iter().enumerate() {
+            if let Some(at) = self.first(u64::from_le_bytes(*eight)) {
+                return Some(8 * place + at);
+            }
         }
-        odd[b'"' as usize] = true;
-        odd[b'\\' as usize] = true;
-        at = 0;
-        while at < more.len() {
-            odd[more[at] as usize] = true;
-            at += 1;
-        }
-        Odd(odd)
+        // Blanks fill it up: they are not odd.
+        let last = rest.iter().rev().fold(ONES * 0x20, |eight, byte| eight << 8 | u64::from(*byte));
+        self.first(last).map(|at| 8 * eights.len() + at)
+    }
+
+    /// The first odd one among eight bytes.
+    fn first(&self, eight: u64) -> Option<usize> {
+        // The highest bits of the bytes below a bound; beyond the first of them there may be others.
+        let below = |bytes: u64, bound: u64| bytes.wrapping_sub(ONES * bound) & !bytes;
+        let is = |byte: &u8| below(eight ^ (ONES * u64::from(*byte)), 1);
+        let marks = self.0.iter().fold(below(eight, 0x20), |marks, byte| marks | is(byte)) & (ONES << 7);
+        (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
     }
 
     /// Whether a text has none of them: nearly every one goes out as it is.
+    #[inline]
     pub fn is_plain(&self, text: &str) -> bool {
-        !text.bytes().any(|byte| self.0[usize::from(byte)])
+        self.find(text).is_none()
     }
 }
 
-static ODD: Odd = Odd::and(&[]);
+/// What JSON names.
+pub(super) const ODD: Odd<2> = Odd([b'"', b'\\']);
 
 /// Appends a text in quotes.
 pub fn string(out: &mut String, text: &str) {
-    if !ODD.is_plain(text) {
-        // A text always has a JSON form.
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
-        return;
+    if ODD.is_plain(text) {
+        return quoted(out, text);
     }
+    // A text always has a JSON form.
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
+}
+
+/// Appends a text that needs no escape, in quotes.
+pub fn quoted(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
     out.push('"');
     out.push_str(text);
     out.push('"');

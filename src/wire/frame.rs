@@ -1,5 +1,6 @@
 //! Frames of the cloud link. We send one line a message; the server sends a line feed, the text, a carriage return.
 
+use memchr::memchr2;
 use std::borrow::Cow;
 
 /// A frame from the server.
@@ -29,7 +30,7 @@ impl Decoder {
     /// Takes the next received bytes and hands every complete frame to `each`.
     pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), FrameTooLong> {
         let mut rest = bytes;
-        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
+        while let Some(at) = memchr2(b'\r', b'\n', rest) {
             let is_empty = at == 0 && self.pending.is_empty();
             // Nearly every frame comes in one piece.
             let text = match self.pending.is_empty() {

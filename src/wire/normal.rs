@@ -1,7 +1,7 @@
 //! The normal form: the one text of a JSON value that the cloud's server signs. It parses what it receives and writes it
 //! out again; sending exactly that text makes both sides sign the same bytes.
 
-use crate::json::{Odd, Value};
+use crate::json::{Odd, Value, quoted};
 use std::fmt::Write;
 
 /// A number that has no normal form: its exponent is beyond what the server can hold.
@@ -16,21 +16,16 @@ pub fn text(value: &Value) -> Result<String, NumberTooWide> {
 }
 
 /// Appends the normal form of an object with these members.
-pub fn object<'a>(
-    out: &mut String,
-    mut members: impl Iterator<Item = (&'a str, &'a Value)>,
-) -> Result<(), NumberTooWide> {
+pub fn object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<(), NumberTooWide> {
     let mut before = '{';
-    members.try_for_each(|(name, value)| {
-        if !value.is_null() {
-            out.push(before);
-            before = ',';
-            string(out, name);
-            out.push(':');
-            write_value(out, value)?;
-        }
-        Ok(())
-    })?;
+    // Nulls do not reach the server.
+    for (name, value) in members.filter(|(_, value)| !value.is_null()) {
+        out.push(before);
+        before = ',';
+        string(out, name);
+        out.push(':');
+        write_value(out, value)?;
+    }
     if before == '{' {
         out.push(before);
     }
@@ -60,17 +55,17 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
 }
 
 /// C2 and E2 begin characters that may need an escape.
-static ODD: Odd = Odd::and(&[0x7f, 0xc2, 0xe2]);
+const ODD: Odd<5> = Odd([b'"', b'\\', 0x7f, 0xc2, 0xe2]);
 
 /// Appends a JSON string as the server writes it: raw, but for quote, backslash, control characters and the two
 /// line separators.
 pub fn string(out: &mut String, text: &str) {
+    if ODD.is_plain(text) { quoted(out, text) } else { escaped(out, text) }
+}
+
+#[cold]
+fn escaped(out: &mut String, text: &str) {
     out.push('"');
-    if ODD.is_plain(text) {
-        out.push_str(text);
-        out.push('"');
-        return;
-    }
     let mut plain = 0;
     for (at, ch) in text.char_indices() {
         let short = match ch {

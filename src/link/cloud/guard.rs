@@ -28,22 +28,18 @@ pub fn key(service: &str, order_id: &str) -> Text {
 }
 
 impl Guard {
-    /// Whether this record would be refused unless a new login comes first: its order has used up its passes.
-    pub fn needs_login(&self, order: &Text, sign: Sign) -> bool {
-        self.passes.get(order).is_some_and(|signs| signs.iter().all(|known| known.is_some_and(|known| known != sign)))
-    }
-
-    /// A record with an order went out.
-    pub fn sent(&mut self, order: &Text, sign: Sign) {
+    /// Lets a record with an order go out. False: it would be refused unless a new login comes first, for its order has
+    /// used up its passes.
+    pub fn pass(&mut self, order: &Text, sign: Sign) -> bool {
         if self.passes.len() >= MEMORY {
             self.passes.clear();
         }
         let signs = self.passes.entry(order.clone()).or_default();
-        if !signs.contains(&Some(sign))
-            && let Some(free) = signs.iter_mut().find(|known| known.is_none())
-        {
-            *free = Some(sign);
+        if signs.contains(&Some(sign)) {
+            return true;
         }
+        let free = signs.iter_mut().find(|known| known.is_none());
+        free.map(|free| *free = Some(sign)).is_some()
     }
 
     /// A new token: passes count anew, signatures stay remembered.
@@ -81,16 +77,12 @@ mod tests {
     fn the_third_different_record_of_an_order_needs_a_new_login() {
         let mut guard = Guard::default();
         let (order, s1, s2, s3) = (key("in_park", "A1"), sign("1"), sign("2"), sign("3"));
-        assert!(!guard.needs_login(&order, s1));
-        guard.sent(&order, s1);
-        guard.sent(&order, s1);
-        assert!(!guard.needs_login(&order, s2));
-        guard.sent(&order, s2);
-        assert!(guard.needs_login(&order, s3));
-        assert!(!guard.needs_login(&order, s2), "the same bytes again are told as received");
-        assert!(!guard.needs_login(&key("out_park", "A1"), s3) && !guard.needs_login(&key("in_park", "A2"), s3));
+        assert!(guard.pass(&order, s1) && guard.pass(&order, s1) && guard.pass(&order, s2));
+        assert!(!guard.pass(&order, s3) && !guard.pass(&order, s3));
+        assert!(guard.pass(&order, s2), "the same bytes again are told as received");
+        assert!(guard.pass(&key("out_park", "A1"), s3) && guard.pass(&key("in_park", "A2"), s3));
         guard.new_login();
-        assert!(!guard.needs_login(&order, s3));
+        assert!(guard.pass(&order, s3));
     }
 
     #[test]

@@ -30,35 +30,29 @@ pub fn signed(data: &Data, key: &str) -> Result<Signed> {
 
 /// The text that is signed.
 pub fn text(data: &Data) -> Result<String> {
-    refuse_magic_names(data.iter())?;
     let mut text = String::with_capacity(512);
-    normal::object(&mut text, data.iter()).map_err(|number| {
+    let mut magic = None;
+    let members = data.iter().inspect(|(name, value)| magic = magic.or_else(|| magic_name(name, value)));
+    normal::object(&mut text, members).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
     })?;
-    Ok(text)
+    magic.map_or(Ok(text), |name| {
+        let message = format!("a member may not be called {name}: the cloud's parser takes it for itself");
+        Err(Error::new(Code::Invalid, message))
+    })
 }
 
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
 const MAGIC: [&str; 2] = ["@type", "$ref"];
 
-fn refuse_magic_names<'a>(mut members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<()> {
-    members.try_for_each(|(name, value)| {
-        if MAGIC.contains(&name) {
-            return Err(Error::new(
-                Code::Invalid,
-                format!("a member may not be called {name}: the cloud's parser takes it for itself"),
-            ));
-        }
-        refuse_in(value)
-    })
-}
-
-fn refuse_in(value: &Value) -> Result<()> {
-    match value {
-        Value::Object(members) => refuse_magic_names(members.iter()),
-        Value::Array(items) => items.iter().try_for_each(refuse_in),
-        _ => Ok(()),
-    }
+/// Such a name: a member's, or of what is inside it.
+fn magic_name(name: &str, value: &Value) -> Option<&'static str> {
+    let inside = match value {
+        Value::Object(members) => members.iter().find_map(|(name, value)| magic_name(name, value)),
+        Value::Array(items) => items.iter().find_map(|item| magic_name("", item)),
+        _ => None,
+    };
+    MAGIC.into_iter().find(|magic| *magic == name).or(inside)
 }
 
 /// Whether the server's resend guard looks at this service.

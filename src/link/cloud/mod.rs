@@ -302,7 +302,7 @@ impl Inner {
             }
             Frame::Text(text) => text,
         };
-        if text.trim() == "0x12" {
+        if text.trim_ascii() == "0x12" {
             return self.lock().beat_answered();
         }
         let parsed = json::parse_members(&text);

@@ -69,8 +69,7 @@ impl State {
 
     /// Whether something was sent or ended.
     pub(super) fn send_next(&mut self, facts: &Facts, now: Instant) -> bool {
-        let Some(token) = self.token.clone() else { return false };
-        if self.queue.is_empty() {
+        if self.token.is_none() || self.queue.is_empty() {
             return false;
         }
         if self.must_reconnect(now) {
@@ -92,14 +91,14 @@ impl State {
             return false;
         }
         if let Some(order) = &job.order
-            && self.guard.needs_login(order, job.signed.sign)
+            && !self.guard.pass(order, job.signed.sign)
         {
             facts.log.info(format_args!("cloud: {order} has used up this token's two passes, logging in again"));
             self.want_login(facts, now);
             return true;
         }
         let Some(mut job) = self.queue.pop_front() else { return false };
-        let text = line::compose(&job.request.service, Some(&token), &job.signed);
+        let text = line::compose(&job.request.service, self.token.as_deref(), &job.signed);
         if !self.write(facts, &text) {
             job.unsent(Error::new(Code::Offline, "the connection to the cloud broke before the record was sent"));
             return false;
@@ -107,9 +106,6 @@ impl State {
         job.attempts += 1;
         self.counts.sent += 1;
         self.rate.sent(is_guarded, now);
-        if let Some(order) = &job.order {
-            self.guard.sent(order, job.signed.sign);
-        }
         let deadline =
             if job.is_answer() { job.request.deadline.min(now + ANSWER_PATIENCE) } else { job.request.deadline };
         self.under_way = Some(UnderWay::Job { job: Box::new(job), deadline });
