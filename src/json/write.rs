@@ -49,45 +49,56 @@ impl Value {
     }
 }
 
-/// Bytes that do not stand for themselves in a text: control characters and these.
-pub struct Odd<const N: usize>(pub [u8; N]);
+/// Bytes that do not stand for themselves in a text: control characters and some more.
+pub struct Odd([u8; 256]);
 
-/// A one in each of eight bytes.
-const ONES: u64 = u64::from_le_bytes([1; 8]);
+impl Odd {
+    /// Control characters and these; made when the library is built.
+    pub const fn and(more: &[u8]) -> Odd {
+        let mut odd = [0; 256];
+        let mut at = 0;
+        while at < 0x20 {
+            odd[at] = 1;
+            at += 1;
+        }
+        at = 0;
+        while at < more.len() {
+            odd[more[at] as usize] = 1;
+            at += 1;
+        }
+        Odd(odd)
+    }
 
-impl<const N: usize> Odd<N> {
+    /// Whether one of them is there. All are looked at: to ask after each takes longer.
+    #[inline]
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        bytes.iter().fold(0, |odd, byte| odd | self.0[usize::from(*byte)]) != 0
+    }
+
     /// Where the first of them is.
     #[inline]
     pub fn find(&self, text: &str) -> Option<usize> {
-        let (eights, rest) = text.as_bytes().as_chunks::<8>();
-        for (place, eight) in eights.iter().enumerate() {
-            if let Some(at) = self.first(u64::from_le_bytes(*eight)) {
-                return Some(8 * place + at);
-            }
+        let (fours, _) = text.as_bytes().as_chunks::<4>();
+        let mut at = 0;
+        while fours.get(at).is_some_and(|four| !self.is_in(four)) {
+            at += 1;
         }
-        // Blanks fill it up: they are not odd.
-        let last = rest.iter().rev().fold(ONES * 0x20, |eight, byte| eight << 8 | u64::from(*byte));
-        self.first(last).map(|at| 8 * eights.len() + at)
-    }
-
-    /// The first odd one among eight bytes.
-    fn first(&self, eight: u64) -> Option<usize> {
-        // The highest bits of the bytes below a bound; beyond the first of them there may be others.
-        let below = |bytes: u64, bound: u64| bytes.wrapping_sub(ONES * bound) & !bytes;
-        let is = |byte: &u8| below(eight ^ (ONES * u64::from(*byte)), 1);
-        let marks = self.0.iter().fold(below(eight, 0x20), |marks, byte| marks | is(byte)) & (ONES << 7);
-        (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+        at *= 4;
+        while self.0[usize::from(*text.as_bytes().get(at)?)] == 0 {
+            at += 1;
+        }
+        Some(at)
     }
 
     /// Whether a text has none of them: nearly every one goes out as it is.
     #[inline]
     pub fn is_plain(&self, text: &str) -> bool {
-        self.find(text).is_none()
+        !self.is_in(text.as_bytes())
     }
 }
 
 /// What JSON names.
-pub(super) const ODD: Odd<2> = Odd([b'"', b'\\']);
+pub(super) static ODD: Odd = Odd::and(b"\"\\");
 
 /// Appends a text in quotes.
 pub fn string(out: &mut String, text: &str) {

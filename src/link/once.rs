@@ -25,19 +25,17 @@ impl<T> Shared<T> {
     fn fill(&self, with: Slot<T>) {
         let mut slot = self.lock();
         match std::mem::replace(&mut *slot, with) {
-            Slot::Empty => {}
             Slot::Awaited => {
                 drop(slot);
                 self.filled.notify_one();
             }
-            // The giver's end after what it gave.
-            given => *slot = given,
+            Slot::Empty | Slot::Full(_) | Slot::Closed => {}
         }
     }
 }
 
 /// The end that gives.
-pub struct Giver<T>(Arc<Shared<T>>);
+pub struct Giver<T>(Option<Arc<Shared<T>>>);
 
 /// The end that takes.
 pub struct Taker<T>(Arc<Shared<T>>);
@@ -45,19 +43,24 @@ pub struct Taker<T>(Arc<Shared<T>>);
 /// Both ends.
 pub fn once<T>() -> (Giver<T>, Taker<T>) {
     let shared = Arc::new(Shared { slot: Mutex::new(Slot::Empty), filled: Condvar::new() });
-    (Giver(shared.clone()), Taker(shared))
+    (Giver(Some(shared.clone())), Taker(shared))
 }
 
 impl<T> Giver<T> {
     /// Gives the value.
-    pub fn give(self, value: T) {
-        self.0.fill(Slot::Full(value));
+    pub fn give(mut self, value: T) {
+        if let Some(shared) = self.0.take() {
+            shared.fill(Slot::Full(value));
+        }
     }
 }
 
 impl<T> Drop for Giver<T> {
     fn drop(&mut self) {
-        self.0.fill(Slot::Closed);
+        // Nothing was given.
+        if let Some(shared) = self.0.take() {
+            shared.fill(Slot::Closed);
+        }
     }
 }
 

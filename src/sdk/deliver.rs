@@ -153,10 +153,8 @@ impl Sdk {
             way.link.check(&way.request(&members, Instant::now(), RequestKind::Backlog))?;
         }
         // In the software's own words, unless they stand on several lines.
-        let text = || match json.bytes().any(|byte| byte < b' ') {
-            true => members.text(),
-            false => json.trim().to_owned(),
-        };
+        let has_lines = json.bytes().fold(false, |has, byte| has | (byte < b' '));
+        let text = || if has_lines { members.text() } else { json.trim_ascii().to_owned() };
         outbox.submit(ways.iter().map(|way| part(way, &members, text())).collect())
     }
 

@@ -55,7 +55,7 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
 }
 
 /// C2 and E2 begin characters that may need an escape.
-const ODD: Odd<5> = Odd([b'"', b'\\', 0x7f, 0xc2, 0xe2]);
+static ODD: Odd = Odd::and(b"\"\\\x7f\xc2\xe2");
 
 /// Appends a JSON string as the server writes it: raw, but for quote, backslash, control characters and the two
 /// line separators.
