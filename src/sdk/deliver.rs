@@ -53,8 +53,7 @@ fn order_key(interface: &Interface, members: &Members) -> Option<String> {
         .split('.')
         .try_fold(&Value::Null, |at, part| if at.is_null() { members.get(part) } else { at.get(part) })?;
     match value {
-        Value::String(text) if !text.is_empty() => Some(format!("{name}={text}")),
-        Value::Number(number) => Some(format!("{name}={number}")),
+        Value::String(text) | Value::Number(text) if !text.is_empty() => Some([name, "=", text.as_str()].concat()),
         _ => None,
     }
 }
