@@ -3,7 +3,8 @@
 use super::desk::Desk;
 use super::now_ms;
 use super::queue::Parts;
-use super::records::{Count, NewRecord, add_count, size_of};
+use super::records::{NewRecord, size_of};
+use super::spans::Count;
 use rusqlite::Statement;
 use std::sync::LazyLock;
 
@@ -56,9 +57,8 @@ impl Row<'_> {
     }
 }
 
-/// Inserts records with consecutive numbers. Tells by how much that changes what waits.
-pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Result<Vec<(&'static str, Count)>> {
-    let mut counts: Vec<(&'static str, Count)> = Vec::new();
+/// Inserts records with consecutive numbers.
+pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Result<()> {
     let mut rows = Vec::with_capacity(submits.len());
     for parts in submits {
         // The first part's number is the ticket of all.
@@ -66,11 +66,7 @@ pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Res
         for record in parts.iter() {
             let id = desk.number(record.platform, record.order_key.as_deref());
             rows.push(Row { id, ticket: *ticket.get_or_insert(id), record });
-            let by = Count { records: 1, bytes: size_of(&record.data) };
-            match counts.iter_mut().find(|(platform, _)| *platform == record.platform) {
-                Some((_, count)) => count.add(by),
-                None => counts.push((record.platform, by)),
-            }
+            desk.count(record.platform, id, Count { records: 1, bytes: size_of(&record.data) });
         }
     }
     let created = now_ms();
@@ -79,8 +75,7 @@ pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Res
         run(desk, &MANY, many.iter().map(|rows| &rows[..]), (created, seconds))?;
         run(desk, &ONE, rest.chunks(1), (created, seconds))?;
     }
-    counts.iter().try_for_each(|(platform, by)| add_count(desk, platform, *by))?;
-    Ok(counts)
+    Ok(())
 }
 
 /// Inserts chunks of rows that are akin, each with one statement.
