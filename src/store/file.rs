@@ -283,6 +283,7 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
     // They count what others do.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;
          PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;",

@@ -23,7 +23,7 @@ fn a_store_of_version_1_is_brought_up_and_keeps_its_rows() {
     let platform = Platform::start();
     platform.down(true);
     let sdk = open(&folder.0, platform.port, json!({}));
-    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 2);
+    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 3);
     for sql in [INDEXES, COLUMNS] {
         assert_eq!(texts(&look(&folder.store()), sql), texts(&look(&fresh.store()), sql), "as in a new one");
     }
@@ -69,6 +69,6 @@ fn a_damaged_store_of_version_1_is_taken_over_too() {
     fs::OpenOptions::new().write(true).open(folder.store()).unwrap().set_len(length - 4096).unwrap();
     let sdk = open(&folder.0, 1, json!({}));
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM record WHERE stored = 5000"), 3);
-    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 2);
+    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 3);
     drop(sdk);
 }
