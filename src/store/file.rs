@@ -1,8 +1,8 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
+use super::desk::Ledger;
 use super::replaced::{self, Replaced};
 use super::salvage::{SALVAGED, salvage};
-use super::desk::Ledger;
 use super::{desk, keys, now_ms};
 use crate::error::{Code, Error, Result};
 use rusqlite::config::DbConfig;
