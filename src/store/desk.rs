@@ -34,17 +34,18 @@ impl Ledger {
         Ok(Ledger { last, numbered, listed: value("listed")?, seconds: value("seconds")? })
     }
 
-    /// Of a store that was changed by others, or is new: reads through the records that are not in the tables, and writes
-    /// them there.
+    /// Whether there are spans that are over and are not in the tables.
+    pub fn is_behind(&self) -> bool {
+        spans::open_after(self.last) > self.listed
+    }
+
+    /// Reads through their records, which others put in, and writes the tables.
     pub fn list(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let end = spans::open_after(self.last);
-        if end > self.listed {
-            keys::list(connection, self.listed..end)?;
-            spans::list(connection, self.listed..end)?;
-            set(connection, "listed", end)?;
-            self.listed = end;
-        }
-        Ok(())
+        keys::list(connection, self.listed..end)?;
+        spans::list(connection, self.listed..end)?;
+        self.listed = end;
+        set(connection, "listed", end)
     }
 
     /// Nothing more is written: the next opening goes on with the very next number.
@@ -109,8 +110,8 @@ impl<'a> Desk<'a> {
         }
         let changes = self.changes.take();
         changes.write(&self, ledger.listed)?;
-        let end = spans::open_after(ledger.last);
-        if end > ledger.listed {
+        if ledger.is_behind() {
+            let end = spans::open_after(ledger.last);
             self.keys.list(&self, end)?;
             keys::sweep(&self)?;
             self.counts.list(&self, ledger.listed..end, &changes)?;

@@ -3,6 +3,7 @@
 use super::desk::Ledger;
 use super::replaced::{self, Replaced};
 use super::salvage::{SALVAGED, salvage};
+use super::spans::Counts;
 use super::{desk, keys, now_ms};
 use crate::error::{Code, Error, Result};
 use rusqlite::config::DbConfig;
@@ -232,20 +233,20 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
         );
         connection.query_row(&edges, [], |_| Ok(())).map_err(of)?;
     }
-    connection
-        .query_row("SELECT sum(records), (SELECT value FROM meta WHERE name='seconds') FROM count", [], |_| Ok(()))
-        .map_err(of)?;
     // These are read at every opening; damage must show while the file can still be replaced.
     let listed = catch_up(connection).map_err(of)?;
-    keys::Keys::default().reload(connection, listed).map_err(of)
+    keys::Keys::default().reload(connection, listed).map_err(of)?;
+    Counts::default().reload(connection, listed).map_err(of)
 }
 
 /// Rows that somebody put in by hand are read through once, not at every opening.
 fn catch_up(connection: &Connection) -> rusqlite::Result<i64> {
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-    let mut ledger = Ledger::load(&transaction)?;
-    ledger.list(&transaction)?;
-    transaction.commit()?;
+    let mut ledger = Ledger::load(connection)?;
+    if ledger.is_behind() {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        ledger.list(&transaction)?;
+        transaction.commit()?;
+    }
     Ok(ledger.listed)
 }
 
