@@ -1,7 +1,8 @@
 //! Dead letters: records that repetition cannot help.
 
 use super::desk::Desk;
-use super::records::{COLUMNS, Count, Record, add_count, record};
+use super::records::{COLUMNS, Record, record};
+use super::spans::Count;
 use super::{Reader, Store};
 use crate::error::Result;
 use rusqlite::{Connection, params};
@@ -35,7 +36,7 @@ impl Store {
     /// Puts dead letters back in line, all or those of a ticket. Tells how many.
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
         let (ticket, seconds) = (ticket.map(u64::cast_signed), self.seconds());
-        let work = move |desk: &Desk<'_>| {
+        self.write_and_wait(move |desk: &Desk<'_>| {
             let sql =
                 "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
             let rows = three(desk, sql, ticket)?;
@@ -44,17 +45,13 @@ impl Store {
                 let key: Option<String> = desk.prepare_cached(key)?.query_row([id], |row| row.get(0))?;
                 let sql = "INSERT INTO record (id, ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
                      SELECT ?3, ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
-                desk.prepare_cached(sql)?.execute(params![id, seconds, desk.number(platform, key.as_deref())])?;
+                let number = desk.number(platform, key.as_deref());
+                desk.prepare_cached(sql)?.execute(params![id, seconds, number])?;
                 desk.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
-                add_count(desk, platform, Count { records: 1, bytes: *bytes })?;
+                desk.count(platform, number, Count { records: 1, bytes: *bytes });
             }
-            Ok(rows)
-        };
-        let counts = self.counts.clone();
-        let tell = move |rows: &Vec<Row3>| {
-            rows.iter().for_each(|(_, platform, bytes)| counts.add(platform, Count { records: 1, bytes: *bytes }));
-        };
-        self.write_tell_and_wait(work, tell).map(|rows| rows.len() as u64)
+            Ok(rows.len() as u64)
+        })
     }
 
     /// Deletes dead letters, all or those of a ticket. Tells how many.

@@ -1,9 +1,12 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
+use super::desk::Ledger;
 use super::replaced::{self, Replaced};
 use super::salvage::{SALVAGED, salvage};
+use super::spans::Counts;
 use super::{desk, keys, now_ms};
 use crate::error::{Code, Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -14,7 +17,7 @@ use std::time::Duration;
 const APPLICATION: i32 = 0x504b_4c4b;
 
 /// The version of the schema.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 
 /// The file of an open store, and the lock on it.
 #[derive(Debug)]
@@ -230,29 +233,30 @@ fn prepare(connection: &Connection, path: &Path) -> Result<()> {
         );
         connection.query_row(&edges, [], |_| Ok(())).map_err(of)?;
     }
-    connection
-        .query_row("SELECT sum(records), (SELECT value FROM meta WHERE name='seconds') FROM count", [], |_| Ok(()))
-        .map_err(of)?;
     // These are read at every opening; damage must show while the file can still be replaced.
-    let mut ledger = desk::Ledger::load(connection).map_err(of)?;
-    if ledger.last - ledger.keyed > keys::RUN {
-        ledger.keyed = catch_up(connection, ledger.keyed).map_err(of)?;
-    }
-    keys::Keys::default().reload(connection, ledger.keyed).map_err(of)
+    let listed = catch_up(connection).map_err(of)?;
+    keys::Keys::default().reload(connection, listed).map_err(of)?;
+    Counts::default().reload(connection, listed).map_err(of)
 }
 
 /// Rows that somebody put in by hand are read through once, not at every opening.
-fn catch_up(connection: &Connection, keyed: i64) -> rusqlite::Result<i64> {
-    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    let keyed = keys::complete(&transaction, keyed)?;
-    desk::set(&transaction, "keyed", keyed)?;
-    transaction.commit()?;
-    Ok(keyed)
+fn catch_up(connection: &Connection) -> rusqlite::Result<i64> {
+    let mut ledger = Ledger::load(connection)?;
+    if ledger.is_behind() {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        ledger.list(&transaction)?;
+        transaction.commit()?;
+    }
+    Ok(ledger.listed)
 }
 
 /// Makes the tables, or brings those of an older version up to this one, in one transaction.
 fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    if older.is_some() {
+        // What they say is counted anew.
+        transaction.execute_batch("DROP TABLE count; DROP INDEX IF EXISTS record_in_line")?;
+    }
     if older == Some(1) {
         let seconds: i64 = connection
             .query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0))
@@ -267,8 +271,10 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
         let last = transaction.query_row("SELECT ifnull(max(seq), 0) FROM sqlite_sequence", [], |row| row.get(0))?;
         desk::set(&transaction, "numbered", last)?;
         transaction.execute_batch("DROP INDEX record_of_key")?;
-        let keyed = keys::rebuild(&transaction)?;
-        desk::set(&transaction, "keyed", keyed)?;
+    }
+    if older.is_some() {
+        transaction.execute_batch("DELETE FROM key; DELETE FROM meta WHERE name = 'keyed'")?;
+        Ledger::load(&transaction)?.list(&transaction)?;
     }
     transaction.execute_batch(&format!("PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"))?;
     transaction.commit()
@@ -276,6 +282,9 @@ fn make(connection: &Connection, older: Option<i32>) -> rusqlite::Result<()> {
 
 /// Every commit is on disk when it returns; the memory stays small whatever the backlog.
 fn tune(connection: &Connection) -> rusqlite::Result<()> {
+    // They count what others do.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;
          PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;",

@@ -3,19 +3,20 @@
 use super::desk::Desk;
 use super::now_ms;
 use super::queue::Parts;
-use super::records::{Count, NewRecord, add_count, size_of};
+use super::records::{NewRecord, size_of};
+use super::spans::Count;
 use rusqlite::Statement;
 use std::sync::LazyLock;
 
-/// Rows of one statement. Within it the trees stay open at the place of the last row, where the next one goes too.
-const AT_A_TIME: usize = 8;
+/// There is a statement for each power of two of rows up to this one. Within one the trees stay open at the place of the
+/// last row, where the next one goes too.
+const LARGEST: u32 = 5;
 
 /// Values that the rows of a statement share, and those that each has.
 const SHARED: usize = 6;
 const OWN: usize = 5;
 
-static ONE: LazyLock<String> = LazyLock::new(|| sql(1));
-static MANY: LazyLock<String> = LazyLock::new(|| sql(AT_A_TIME));
+static SQL: LazyLock<Vec<String>> = LazyLock::new(|| (0..=LARGEST).map(|power| sql(1 << power)).collect());
 
 /// A row that cannot be inserted undoes the whole transaction, as it should: then no copy is kept of every page that a
 /// statement changes.
@@ -56,9 +57,8 @@ impl Row<'_> {
     }
 }
 
-/// Inserts records with consecutive numbers. Tells by how much that changes what waits.
-pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Result<Vec<(&'static str, Count)>> {
-    let mut counts: Vec<(&'static str, Count)> = Vec::new();
+/// Inserts records with consecutive numbers.
+pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Result<()> {
     let mut rows = Vec::with_capacity(submits.len());
     for parts in submits {
         // The first part's number is the ticket of all.
@@ -66,32 +66,25 @@ pub fn insert(desk: &Desk<'_>, submits: &[Parts], seconds: i64) -> rusqlite::Res
         for record in parts.iter() {
             let id = desk.number(record.platform, record.order_key.as_deref());
             rows.push(Row { id, ticket: *ticket.get_or_insert(id), record });
-            let by = Count { records: 1, bytes: size_of(&record.data) };
-            match counts.iter_mut().find(|(platform, _)| *platform == record.platform) {
-                Some((_, count)) => count.add(by),
-                None => counts.push((record.platform, by)),
-            }
+            desk.count(record.platform, id, Count { records: 1, bytes: size_of(&record.data) });
         }
     }
     let created = now_ms();
     for akin in rows.chunk_by(Row::is_akin) {
-        let (many, rest) = akin.as_chunks::<AT_A_TIME>();
-        run(desk, &MANY, many.iter().map(|rows| &rows[..]), (created, seconds))?;
-        run(desk, &ONE, rest.chunks(1), (created, seconds))?;
+        let mut rest = akin;
+        while !rest.is_empty() {
+            let power = rest.len().ilog2().min(LARGEST);
+            let (rows, others) = rest.split_at(1 << power);
+            run(desk, &SQL[power as usize], rows, (created, seconds))?;
+            rest = others;
+        }
     }
-    counts.iter().try_for_each(|(platform, by)| add_count(desk, platform, *by))?;
-    Ok(counts)
+    Ok(())
 }
 
-/// Inserts chunks of rows that are akin, each with one statement.
-fn run<'a>(
-    desk: &Desk<'_>,
-    sql: &str,
-    chunks: impl Iterator<Item = &'a [Row<'a>]>,
-    (created, seconds): (i64, i64),
-) -> rusqlite::Result<()> {
-    let mut chunks = chunks.peekable();
-    let Some(Row { record, .. }) = chunks.peek().and_then(|rows| rows.first()) else { return Ok(()) };
+/// Inserts rows that are akin, with one statement.
+fn run(desk: &Desk<'_>, sql: &str, rows: &[Row<'_>], (created, seconds): (i64, i64)) -> rusqlite::Result<()> {
+    let Some(Row { record, .. }) = rows.first() else { return Ok(()) };
     let mut insert = desk.prepare_cached(sql)?;
     insert.raw_bind_parameter(1, created)?;
     insert.raw_bind_parameter(2, seconds)?;
@@ -99,9 +92,6 @@ fn run<'a>(
     insert.raw_bind_parameter(4, record.interface)?;
     insert.raw_bind_parameter(5, record.service.as_str())?;
     insert.raw_bind_parameter(6, record.class)?;
-    for rows in chunks {
-        rows.iter().enumerate().try_for_each(|(at, row)| row.bind(&mut insert, at))?;
-        insert.raw_execute()?;
-    }
-    Ok(())
+    rows.iter().enumerate().try_for_each(|(at, row)| row.bind(&mut insert, at))?;
+    insert.raw_execute().map(|_| ())
 }

@@ -4,10 +4,8 @@
 //! Entries of records that are gone stay until their whole span is; who looks reads the record.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Numbers after which keys are written: these are in memory.
-pub const RUN: i64 = 2048;
 
 /// Numbers of one span, as a power of two.
 const SPAN: u32 = 15;
@@ -67,9 +65,9 @@ impl Keys {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what was not written into the table.
-    pub fn reload(&self, connection: &Connection, written: i64) -> rusqlite::Result<()> {
-        *self.lock() = after(connection, written, i64::MAX)?.0;
+    /// Reads what is not in the table: of numbers from this one on.
+    pub fn reload(&self, connection: &Connection, listed: i64) -> rusqlite::Result<()> {
+        *self.lock() = some(connection, listed..i64::MAX, i64::MAX)?.0;
         Ok(())
     }
 
@@ -83,14 +81,14 @@ impl Keys {
         self.lock().retain(|keyed| keyed.id <= last);
     }
 
-    /// Those up to this one are in the table now.
-    pub fn written(&self, last: i64) {
-        self.lock().retain(|keyed| keyed.id > last);
+    /// Those of numbers below this one are in the table now.
+    pub fn written(&self, listed: i64) {
+        self.lock().retain(|keyed| keyed.id >= listed);
     }
 
-    /// Writes them into the table.
-    pub fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let keys = self.lock().clone();
+    /// Writes those of numbers below this one into the table.
+    pub fn list(&self, connection: &Connection, listed: i64) -> rusqlite::Result<()> {
+        let keys = self.lock().iter().filter(|keyed| keyed.id < listed).copied().collect();
         write(connection, keys)
     }
 
@@ -127,11 +125,11 @@ fn ends(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
     Ok(end("SELECT min(id) FROM record")?.zip(end("SELECT max(id) FROM record")?))
 }
 
-/// The keys of so many records after one, and the last of them.
-fn after(connection: &Connection, id: i64, limit: i64) -> rusqlite::Result<(Vec<Keyed>, Option<i64>)> {
-    let sql = "SELECT id, platform, order_key FROM record WHERE id > ?1 ORDER BY id LIMIT ?2";
+/// The keys of the first records between these numbers, and the last of them.
+fn some(connection: &Connection, numbers: Range<i64>, limit: i64) -> rusqlite::Result<(Vec<Keyed>, Option<i64>)> {
+    let sql = "SELECT id, platform, order_key FROM record WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
     let mut select = connection.prepare_cached(sql)?;
-    let mut rows = select.query([id, limit])?;
+    let mut rows = select.query([numbers.start, numbers.end, limit])?;
     let (mut keys, mut last) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
@@ -156,19 +154,13 @@ fn write(connection: &Connection, mut keys: Vec<Keyed>) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// Writes the keys of all records anew. Returns the last number.
-pub fn rebuild(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.execute_batch("DELETE FROM key")?;
-    complete(connection, 0)
-}
-
-/// Writes the keys of the records after one. Returns the last number.
-pub fn complete(connection: &Connection, mut last: i64) -> rusqlite::Result<i64> {
-    while let (keys, Some(id)) = after(connection, last, 1 << SPAN)? {
+/// Writes the keys of the records between these numbers into the table.
+pub fn list(connection: &Connection, mut numbers: Range<i64>) -> rusqlite::Result<()> {
+    while let (keys, Some(last)) = some(connection, numbers.clone(), 1 << SPAN)? {
         write(connection, keys)?;
-        last = id;
+        numbers.start = last + 1;
     }
-    Ok(last)
+    Ok(())
 }
 
 /// Deletes the entries of the oldest span when none of its records waits any more.

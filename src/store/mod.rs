@@ -11,12 +11,14 @@ mod queue;
 mod records;
 mod replaced;
 mod salvage;
+mod spans;
 mod writer;
 
 pub use self::dead::Dead;
 pub use self::events::{NewEvent, StoredEvent, Taken};
-pub use self::records::{Count, Dropped, NewRecord, Record, Settled};
+pub use self::records::{Dropped, NewRecord, Record, Settled};
 pub use self::replaced::{OnReplaced, Replaced};
+pub use self::spans::Count;
 
 use self::desk::{Desk, Ledger};
 use self::file::StoreFile;
@@ -41,7 +43,7 @@ pub struct Store {
     epoch: Arc<AtomicU64>,
     since: Instant,
     seconds: i64,
-    counts: records::Counts,
+    counts: spans::Counts,
     keys: keys::Keys,
     /// Numbers up to this one were given to records by earlier openings.
     before: i64,
@@ -62,7 +64,7 @@ impl Store {
         let seconds =
             connection.query_row("SELECT value FROM meta WHERE name='seconds'", [], |row| row.get(0)).map_err(of)?;
         let queue = Arc::new(Queue::default());
-        let (epoch, counts, keys) = (Arc::<AtomicU64>::default(), records::Counts::default(), keys::Keys::default());
+        let (epoch, counts, keys) = (Arc::<AtomicU64>::default(), spans::Counts::default(), keys::Keys::default());
         let aside = file.set_aside.take();
         if let Some(aside) = &aside {
             log.error(format_args!("store: {aside}"));
@@ -157,22 +159,8 @@ impl Store {
         &self,
         work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.write_tell_and_wait(work, |_| {})
-    }
-
-    /// The same; `tell` hears of the success on the writer's thread, in the order of the commits.
-    fn write_tell_and_wait<T: Send + 'static>(
-        &self,
-        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
-        tell: impl FnOnce(&T) + Send + 'static,
-    ) -> Result<T> {
         let (sender, receiver) = once();
-        self.write(work, move |outcome| {
-            if let Ok(value) = &outcome {
-                tell(value);
-            }
-            sender.give(outcome);
-        });
+        self.write(work, move |outcome| sender.give(outcome));
         receiver.take().unwrap_or_else(|| Err(gone()))
     }
 
@@ -180,7 +168,8 @@ impl Store {
     pub fn reader(self: &Arc<Self>) -> Result<Reader> {
         let store = Arc::downgrade(self);
         let (epoch, connection) = (self.epoch(), file::reader(&self.path)?);
-        Ok(Reader { epoch, connection, path: self.path.clone(), keys: self.keys.clone(), store })
+        let (path, keys, counts) = (self.path.clone(), self.keys.clone(), self.counts.clone());
+        Ok(Reader { epoch, connection, path, keys, counts, store })
     }
 
     /// Reads; when that shows damage, once more from the file that replaced the damaged one.
@@ -235,6 +224,7 @@ pub struct Reader {
     connection: Connection,
     path: PathBuf,
     keys: keys::Keys,
+    counts: spans::Counts,
     store: Weak<Store>,
 }
 

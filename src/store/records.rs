@@ -2,11 +2,10 @@
 
 use super::desk::Desk;
 use super::keys;
+use super::spans::Count;
 use super::{Reader, Store, now_ms};
 use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// A record to be stored.
 #[derive(Debug, Clone)]
@@ -92,44 +91,6 @@ pub enum Settled {
     },
 }
 
-/// Records waiting for a link.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Count {
-    /// How many.
-    pub records: i64,
-    /// Bytes of their data.
-    pub bytes: i64,
-}
-
-impl Count {
-    pub(super) fn add(&mut self, by: Count) {
-        self.records += by.records;
-        self.bytes += by.bytes;
-    }
-}
-
-/// The counts in memory, kept in step with the table.
-#[derive(Debug, Clone, Default)]
-pub struct Counts(Arc<Mutex<BTreeMap<String, Count>>>);
-
-impl Counts {
-    pub(super) fn reload(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut select = connection.prepare("SELECT platform, records, bytes FROM count")?;
-        let rows = select.query_map([], |row| Ok((row.get(0)?, Count { records: row.get(1)?, bytes: row.get(2)? })))?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = rows.collect::<rusqlite::Result<_>>()?;
-        Ok(())
-    }
-
-    pub(super) fn add(&self, platform: &str, by: Count) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(platform) {
-            count.add(by);
-        } else {
-            counts.insert(platform.to_owned(), by);
-        }
-    }
-}
-
 pub(super) const COLUMNS: &str = "id, ticket, interface, service, order_key, data, created, attempts";
 
 /// The same of a record that waits; a dead letter has no place in the line.
@@ -154,11 +115,6 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { stored: row.get(8)?, is_log: row.get(9)?, ..record(row)? })
 }
 
-pub(super) fn add_count(connection: &Connection, platform: &str, by: Count) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO count VALUES (?1, ?2, ?3) ON CONFLICT (platform) DO UPDATE SET records = records + ?2, bytes = bytes + ?3";
-    connection.prepare_cached(sql)?.execute(params![platform, by.records, by.bytes]).map(|_| ())
-}
-
 pub(super) fn size_of(data: &str) -> i64 {
     i64::try_from(data.len()).unwrap_or(i64::MAX)
 }
@@ -171,22 +127,17 @@ impl Store {
 
     /// Records waiting for a link.
     pub fn count(&self, platform: &str) -> Count {
-        self.counts.0.lock().unwrap_or_else(PoisonError::into_inner).get(platform).copied().unwrap_or_default()
+        self.counts.of(platform)
     }
 
     /// Records waiting for any link.
     pub fn total(&self) -> Count {
-        let counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.values().fold(Count::default(), |sum, count| Count {
-            records: sum.records + count.records,
-            bytes: sum.bytes + count.bytes,
-        })
+        self.counts.total()
     }
 
     /// Drops the oldest log records, to make room. Tells which.
     pub fn drop_oldest_logs(&self, how_many: i64) -> Result<Vec<Dropped>> {
-        let counts = self.counts.clone();
-        let work = move |desk: &Desk<'_>| {
+        self.write_and_wait(move |desk| {
             let sql = "SELECT id, platform, length(CAST(data AS BLOB)), ticket, interface, service
                        FROM record INDEXED BY record_of_log WHERE class = 'log' ORDER BY id LIMIT ?1";
             let mut select = desk.prepare_cached(sql)?;
@@ -198,14 +149,10 @@ impl Store {
             let rows: Vec<(Dropped, i64)> = rows.collect::<rusqlite::Result<_>>()?;
             for (log, bytes) in &rows {
                 desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([log.id])?;
-                add_count(desk, &log.platform, Count { records: -1, bytes: -bytes })?;
+                desk.count(&log.platform, log.id, Count { records: -1, bytes: -bytes });
             }
-            Ok(rows)
-        };
-        let tell = move |rows: &Vec<(Dropped, i64)>| {
-            rows.iter().for_each(|(log, bytes)| counts.add(&log.platform, Count { records: -1, bytes: -bytes }));
-        };
-        Ok(self.write_tell_and_wait(work, tell)?.into_iter().map(|(log, _)| log).collect())
+            Ok(rows.into_iter().map(|(log, _)| log).collect())
+        })
     }
 
     /// Writes down what became of records. `done` hears when it is on disk.
@@ -215,26 +162,16 @@ impl Store {
         settled: Vec<(Record, Settled)>,
         done: impl FnOnce(Result<()>) + Send + 'static,
     ) {
-        let counts = self.counts.clone();
-        self.write(
-            move |desk| {
-                let mut change = Count::default();
-                for (record, outcome) in &settled {
-                    change.add(settle(desk, record, outcome)?);
-                }
-                if change != Count::default() {
-                    add_count(desk, platform, change)?;
-                    keys::sweep(desk)?;
-                }
-                Ok(change)
-            },
-            move |outcome| {
-                if let Ok(change) = &outcome {
-                    counts.add(platform, *change);
-                }
-                done(outcome.map(|_| ()));
-            },
-        );
+        let work = move |desk: &Desk<'_>| {
+            for (record, outcome) in &settled {
+                desk.count(platform, record.id, settle(desk, record, outcome)?);
+            }
+            if settled.iter().any(|(_, outcome)| !matches!(outcome, Settled::Again { .. })) {
+                keys::sweep(desk)?;
+            }
+            Ok(())
+        };
+        self.write(work, done);
     }
 }
 
@@ -278,9 +215,20 @@ impl Reader {
     /// The next records for a link after one, oldest first.
     pub fn records_after(&self, platform: &str, id: i64, limit: i64) -> Result<Vec<Record>> {
         self.run(|connection| {
-            let sql = format!("SELECT {WAITING} FROM record WHERE platform = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+            let sql = format!(
+                "SELECT {WAITING} FROM record WHERE id >= ?1 AND id < ?2 AND platform = ?3 ORDER BY id LIMIT ?4"
+            );
             let mut select = connection.prepare_cached(&sql)?;
-            select.query_map(params![platform, id, limit], waiting)?.collect()
+            let (mut found, mut from) = (Vec::new(), id.saturating_add(1));
+            let room = |found: &Vec<Record>| limit - found.len() as i64;
+            while let Some(numbers) = self.counts.next(platform, from).filter(|_| room(&found) > 0) {
+                from = numbers.end;
+                let room = room(&found);
+                for row in select.query_map(params![numbers.start, numbers.end, platform, room], waiting)? {
+                    found.push(row?);
+                }
+            }
+            Ok(found)
         })
     }
 
@@ -315,12 +263,6 @@ impl Reader {
 
     /// When the oldest record for a link was stored, milliseconds since 1970.
     pub fn oldest(&self, platform: &str) -> Result<Option<i64>> {
-        self.run(|connection| {
-            connection
-                .query_row("SELECT created FROM record WHERE platform = ?1 ORDER BY id LIMIT 1", [platform], |row| {
-                    row.get(0)
-                })
-                .optional()
-        })
+        Ok(self.records_after(platform, i64::MIN, 1)?.first().map(|record| record.created))
     }
 }

@@ -1,6 +1,6 @@
 //! What can still be read of a damaged store, copied into a new one.
 
-use super::keys;
+use super::desk::Ledger;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs;
 use std::path::Path;
@@ -36,20 +36,17 @@ pub fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<i64>
     // No number is given twice: the software has the old ones.
     let given = ["SELECT value FROM meta NOT INDEXED WHERE name='numbered'", "SELECT max(seq) FROM sqlite_sequence"];
     let last = given.into_iter().filter_map(number).max().unwrap_or_else(super::now_ms);
-    let keyed = keys::rebuild(connection)?;
     // Nothing that was taken over is younger than now.
     let latest = "SELECT max(ifnull((SELECT max(stored) FROM record), 0), ifnull((SELECT max(seen) FROM event), 0))";
     let latest: i64 = connection.query_row(latest, [], |row| row.get(0))?;
     let seconds = seconds.unwrap_or(0).max(latest);
     connection.execute_batch(&format!(
-        "DELETE FROM count;
-         INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;
-         UPDATE meta SET value = {seconds} WHERE name='seconds';
-         UPDATE meta SET value = {keyed} WHERE name='keyed';
+        "UPDATE meta SET value = {seconds} WHERE name='seconds';
          UPDATE meta SET value = max({last}, ifnull((SELECT max(id) FROM record), 0), ifnull((SELECT max(id) FROM dead), 0))
-           WHERE name='numbered';
-         COMMIT;"
+           WHERE name='numbered';"
     ))?;
+    Ledger::load(connection)?.list(connection)?;
+    connection.execute_batch("COMMIT")?;
     Ok(saved)
 }
 

@@ -15,9 +15,8 @@ CREATE TABLE IF NOT EXISTS record (
   last_error TEXT,
   stored    INTEGER NOT NULL DEFAULT 0  -- grows with id: the oldest are the first
 );
-CREATE INDEX IF NOT EXISTS record_in_line ON record (platform, id);
 CREATE INDEX IF NOT EXISTS record_of_log ON record (id) WHERE class = 'log';
--- Which records share an order key: their numbers by a hash of platform and key. It is written late (meta, keyed) and
+-- Which records share an order key: their numbers by a hash of platform and key. It is written late (meta, listed) and
 -- cleared late; what counts is the record.
 CREATE TABLE IF NOT EXISTS key (
   place     INTEGER PRIMARY KEY,        -- id / 32768 * 64 + the first bits of the hash
@@ -62,7 +61,32 @@ CREATE TABLE IF NOT EXISTS replaced (   -- damaged stores that this one took the
   old_file  TEXT NOT NULL,              -- in the same folder
   rows      INTEGER NOT NULL            -- taken over from it
 );
-CREATE TABLE IF NOT EXISTS count (platform TEXT PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL);
--- seconds: the store's running time. numbered: no record has a greater number. keyed: up to this record the keys are in key.
+-- How many records wait. Of numbers from meta's listed on they are not counted here but in record. The library keeps it in
+-- step by itself; the triggers do it for who changes records by hand, while the store is closed.
+CREATE TABLE IF NOT EXISTS count (
+  platform  TEXT NOT NULL,
+  span      INTEGER NOT NULL,           -- id / 2048
+  records   INTEGER NOT NULL,
+  bytes     INTEGER NOT NULL,           -- of data
+  PRIMARY KEY (platform, span)
+) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS record_put AFTER INSERT ON record BEGIN
+  INSERT OR IGNORE INTO count VALUES (new.platform, new.id >> 11, 0, 0);
+  UPDATE count SET records = records + 1, bytes = bytes + length(CAST(new.data AS BLOB))
+    WHERE platform = new.platform AND span = new.id >> 11;
+END;
+CREATE TRIGGER IF NOT EXISTS record_taken AFTER DELETE ON record BEGIN
+  UPDATE count SET records = records - 1, bytes = bytes - length(CAST(old.data AS BLOB))
+    WHERE platform = old.platform AND span = old.id >> 11;
+END;
+CREATE TRIGGER IF NOT EXISTS record_changed AFTER UPDATE OF id, platform, data ON record BEGIN
+  UPDATE count SET records = records - 1, bytes = bytes - length(CAST(old.data AS BLOB))
+    WHERE platform = old.platform AND span = old.id >> 11;
+  INSERT OR IGNORE INTO count VALUES (new.platform, new.id >> 11, 0, 0);
+  UPDATE count SET records = records + 1, bytes = bytes + length(CAST(new.data AS BLOB))
+    WHERE platform = new.platform AND span = new.id >> 11;
+END;
+-- seconds: the store's running time. numbered: no record has a greater number. listed: of records below it the keys are in
+-- key, the counts in count.
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO meta VALUES ('seconds', 0), ('numbered', 0), ('keyed', 0);
+INSERT OR IGNORE INTO meta VALUES ('seconds', 0), ('numbered', 0), ('listed', 0);

@@ -6,8 +6,8 @@ use super::file::{StoreFile, of_sqlite};
 use super::insert::insert;
 use super::keys::Keys;
 use super::queue::{Batch, End, Parts, Queue};
-use super::records::Counts;
 use super::replaced::Predecessors;
+use super::spans::Counts;
 use crate::error::{Code, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};
@@ -143,24 +143,24 @@ impl Writer {
     fn transaction(&mut self, submits: &[Parts], jobs: &mut [Job]) -> rusqlite::Result<i64> {
         let before = self.ledger;
         let seconds = self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0);
-        let desk = Desk::new(&self.connection, &self.keys, before);
+        let desk = Desk::new(&self.connection, &self.keys, &self.counts, before);
         desk.prepare_cached("BEGIN")?.execute([])?;
         let outcome = (|| {
-            let stored = insert(&desk, submits, seconds)?;
+            insert(&desk, submits, seconds)?;
             for job in jobs.iter_mut() {
                 catch_unwind(AssertUnwindSafe(|| (job.work)(&desk))).unwrap_or_else(|_| Err(defect()))?;
             }
             let after = desk.finish(seconds)?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
-            Ok((stored, after))
+            Ok(after)
         })();
         match outcome {
-            Ok((stored, after)) => {
+            Ok((after, changes)) => {
                 self.ledger = after;
-                if after.keyed != before.keyed {
-                    self.keys.written(after.keyed);
+                self.counts.add(&changes);
+                if after.listed != before.listed {
+                    self.keys.written(after.listed);
                 }
-                stored.iter().for_each(|(platform, count)| self.counts.add(platform, *count));
                 Ok(before.last + 1)
             }
             Err(error) => {
@@ -217,8 +217,8 @@ impl Writer {
             Ok(())
         }))?;
         self.ledger = Ledger::load(&self.connection)?;
-        self.keys.reload(&self.connection, self.ledger.keyed)?;
-        self.counts.reload(&self.connection)
+        self.keys.reload(&self.connection, self.ledger.listed)?;
+        self.counts.reload(&self.connection, self.ledger.listed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The limit by age: logs are dropped, everything else becomes a dead letter, and no clock but the store's own counts.
 
 use crate::outbox::reports;
-use crate::support::{Folder, Platform, entry, exit, number, open, until};
+use crate::support::{COUNTED, Folder, Platform, entry, exit, number, open, until};
 use parklink::sdk::Sdk;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ fn what_waits_too_long_is_dropped_or_a_dead_letter_also_while_the_link_is_down()
     assert_eq!(letters[0]["attempts"], 0, "it was never tried");
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM dead WHERE platform = 'bolink'"), ORDERS as i64 * 2);
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM dead WHERE class = 'log'"), 0);
-    assert_eq!(sdk.status()["outbox"]["total"]["records"], number(&folder.store(), "SELECT sum(records) FROM count"));
+    assert_eq!(sdk.status()["outbox"]["total"]["records"], number(&folder.store(), COUNTED));
     sdk.retry_dead(None).unwrap();
     platform.until("all of them", |desk| desk.taken().len() == ORDERS * 2 + 1);
 }

@@ -9,6 +9,7 @@ mod http_support;
 mod age;
 mod child;
 mod cloud;
+mod counts;
 mod inbox;
 #[cfg(unix)]
 mod kill;

@@ -104,7 +104,6 @@ fn fill(path: &Path, records: u64) {
              WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < {records})
              INSERT INTO record (ticket, platform, interface, service, order_key, class, data, created)
              SELECT n, 'bolink', 'bolink.in_park', 'in_park', 'order_id=' || n, 'record', '{data}', 1 FROM many;
-             INSERT INTO count SELECT platform, count(*), sum(length(CAST(data AS BLOB))) FROM record GROUP BY platform;
              COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
         ))
         .unwrap();

@@ -3,7 +3,7 @@
 
 use crate::child::{Ended, command, wait, words};
 use crate::shim;
-use crate::support::{Dice, Folder, setting, store_of, texts};
+use crate::support::{COUNTED, Dice, Folder, setting, store_of, texts};
 use parklink::log::{Level, Log};
 use parklink::store::Store;
 use std::collections::{HashMap, HashSet};
@@ -214,7 +214,7 @@ fn check(ops: &[Op], journal: &[u8], dice: &mut Dice, sums: &mut Sums, seed: u64
     let look = crate::support::look(&path);
     let sound: String = look.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     let counted: (i64, i64) = look
-        .query_row("SELECT ifnull((SELECT sum(records) FROM count), 0), (SELECT count(*) FROM record)", [], |row| {
+        .query_row(&format!("SELECT ({COUNTED}), (SELECT count(*) FROM record)"), [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();

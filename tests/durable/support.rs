@@ -49,6 +49,10 @@ pub fn look(path: &Path) -> Connection {
     connection
 }
 
+/// How many records the store's file says to hold: those that it has counted, and those after them.
+pub const COUNTED: &str = "SELECT ifnull((SELECT sum(records) FROM count WHERE span < listed / 2048), 0)
+    + (SELECT count(*) FROM record WHERE id >= listed) FROM (SELECT value AS listed FROM meta WHERE name = 'listed')";
+
 /// One number out of a store.
 pub fn number(path: &Path, sql: &str) -> i64 {
     look(path).query_row(sql, [], |row| row.get(0)).unwrap()

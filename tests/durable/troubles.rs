@@ -1,6 +1,6 @@
 //! The store's own troubles: each has its code or its recovery, none loses what was acknowledged, none stops the rest.
 
-use crate::support::{Folder, Platform, config, entry, look, number, open, prepay, texts, until};
+use crate::support::{COUNTED, Folder, Platform, config, entry, look, number, open, prepay, texts, until};
 use parklink::error::{Code, Error};
 use parklink::sdk::Sdk;
 use rusqlite::Connection;
@@ -122,7 +122,7 @@ fn a_torn_file_is_set_aside_and_what_can_be_read_taken_over() {
     let saved = number(&folder.store(), "SELECT count(*) FROM record") - 1;
     println!("a file torn at 60 %: {saved} of 400 records taken over");
     assert!(saved >= 100, "{saved}");
-    assert_eq!(number(&folder.store(), "SELECT sum(records) FROM count"), saved + 1);
+    assert_eq!(number(&folder.store(), COUNTED), saved + 1);
     sdk.close(Duration::from_secs(3)).unwrap();
     drop(open(&folder.0, 1, json!({})));
     assert_eq!(set_aside(&folder).len(), 1, "once is enough");

@@ -1,6 +1,6 @@
 //! Stores of older versions of the schema.
 
-use crate::support::{Folder, Platform, config, entry, look, number, open, texts};
+use crate::support::{COUNTED, Folder, Platform, config, entry, look, number, open, texts};
 use parklink::sdk::Sdk;
 use rusqlite::Connection;
 use serde_json::json;
@@ -23,7 +23,7 @@ fn a_store_of_version_1_is_brought_up_and_keeps_its_rows() {
     let platform = Platform::start();
     platform.down(true);
     let sdk = open(&folder.0, platform.port, json!({}));
-    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 2);
+    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 3);
     for sql in [INDEXES, COLUMNS] {
         assert_eq!(texts(&look(&folder.store()), sql), texts(&look(&fresh.store()), sql), "as in a new one");
     }
@@ -44,6 +44,30 @@ fn a_store_of_version_1_is_brought_up_and_keeps_its_rows() {
     // Once is enough, and the next opening finds nothing to do.
     drop(open(&folder.0, 1, json!({})));
     assert_eq!(number(&folder.store(), "SELECT seq FROM sqlite_sequence"), 10);
+}
+
+#[test]
+fn a_store_of_version_2_is_brought_up_and_keeps_its_rows() {
+    let (folder, fresh) = (Folder::new(), Folder::new());
+    Connection::open(folder.store()).unwrap().execute_batch(include_str!("version_2.sql")).unwrap();
+    drop(open(&fresh.0, 1, json!({})));
+    let platform = Platform::start();
+    platform.down(true);
+    let sdk = open(&folder.0, platform.port, json!({}));
+    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 3);
+    for sql in [INDEXES, COLUMNS, "SELECT name FROM meta ORDER BY name"] {
+        assert_eq!(texts(&look(&folder.store()), sql), texts(&look(&fresh.store()), sql), "as in a new one");
+    }
+    assert_eq!(number(&folder.store(), "SELECT count(*) FROM record WHERE stored = 4000"), 3);
+    assert_eq!((number(&folder.store(), COUNTED), sdk.status()["outbox"]["total"]["records"].as_i64()), (3, Some(3)));
+    assert_eq!(sdk.submit(&entry("NEW").to_string()).unwrap(), 4106, "numbers go on");
+    platform.down(false);
+    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
+    let taken = platform.with(|desk| desk.taken());
+    for (service, order) in [("inpark", "A1"), ("outpark", "A1"), ("inpark", "A2"), ("inpark", "NEW")] {
+        assert!(taken.contains(&(service.into(), order.into())), "{service} {order}: {taken:?}");
+    }
+    sdk.close(Duration::from_secs(3)).unwrap();
 }
 
 #[test]
@@ -69,6 +93,6 @@ fn a_damaged_store_of_version_1_is_taken_over_too() {
     fs::OpenOptions::new().write(true).open(folder.store()).unwrap().set_len(length - 4096).unwrap();
     let sdk = open(&folder.0, 1, json!({}));
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM record WHERE stored = 5000"), 3);
-    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 2);
+    assert_eq!(number(&folder.store(), "PRAGMA user_version"), 3);
     drop(sdk);
 }

@@ -1,0 +1,117 @@
+//! How many records wait, and where: after a crash, after somebody changed records by hand, in spans that are mixed.
+
+use crate::support::{COUNTED, Folder, number};
+use parklink::log::{Level, Log};
+use parklink::store::{NewRecord, Settled, Store};
+use rusqlite::Connection;
+use std::sync::{Arc, mpsc};
+
+fn open(folder: &Folder) -> Arc<Store> {
+    Store::open(&folder.store(), Arc::new(Log::new(Level::Error))).unwrap()
+}
+
+fn record(platform: &'static str, at: u64) -> NewRecord {
+    NewRecord {
+        platform,
+        interface: None,
+        service: "in_park".to_owned(),
+        order_key: Some(format!("order_id={at}")),
+        class: "record",
+        data: format!("{{\"at\":{at}}}"),
+        attempts: 0,
+    }
+}
+
+/// Puts many in at once, by hand.
+fn fill(folder: &Folder, platform: &str, numbers: std::ops::Range<i64>) {
+    let rows = format!(
+        "WITH RECURSIVE many(n) AS (SELECT {} UNION ALL SELECT n + 1 FROM many WHERE n < {} - 1)
+         INSERT INTO record (id, ticket, platform, service, order_key, class, data, created)
+         SELECT n, n, '{platform}', 'in_park', 'order_id=' || n, 'record', '{{\"at\":' || n || '}}', 1 FROM many",
+        numbers.start, numbers.end
+    );
+    Connection::open(folder.store()).unwrap().execute_batch(&rows).unwrap();
+}
+
+/// What the store says waits is what its file holds, and all of it comes out in order.
+fn check(store: &Arc<Store>) {
+    for platform in ["cloud", "bolink", "union"] {
+        let sql = |what: &str| format!("SELECT {what} FROM record WHERE platform = '{platform}'");
+        let rows = number(store.path(), &sql("count(*)"));
+        let bytes = number(store.path(), &sql("ifnull(sum(length(CAST(data AS BLOB))), 0)"));
+        assert_eq!((store.count(platform).records, store.count(platform).bytes), (rows, bytes), "{platform}");
+        let (reader, mut last, mut found) = (store.reader().unwrap(), 0, 0);
+        loop {
+            let some = reader.records_after(platform, last, 100).unwrap();
+            assert!(some.is_sorted_by_key(|record| record.id), "oldest first");
+            let Some(end) = some.last() else { break };
+            assert!(some[0].id > last);
+            (last, found) = (end.id, found + some.len() as i64);
+        }
+        assert_eq!(found, rows, "{platform}");
+        let oldest = number(store.path(), &sql("ifnull(min(created), 0)"));
+        assert_eq!(reader.oldest(platform).unwrap().is_some(), rows > 0, "{oldest}");
+    }
+    assert_eq!(number(store.path(), COUNTED), store.total().records);
+}
+
+fn settle_all(store: &Arc<Store>, platform: &'static str, most: i64) {
+    let records = store.reader().unwrap().records_after(platform, 0, most).unwrap();
+    let (told, heard) = mpsc::channel();
+    let settled = records.into_iter().map(|record| (record, Settled::Delivered)).collect();
+    store.settle(platform, settled, move |outcome| told.send(outcome).unwrap());
+    heard.recv().unwrap().unwrap();
+}
+
+#[test]
+fn records_come_and_go_in_mixed_spans() {
+    let folder = Folder::new();
+    drop(open(&folder));
+    fill(&folder, "bolink", 1..6000);
+    let store = open(&folder);
+    check(&store);
+    // A few of another link, in and after the spans that are counted in the file.
+    for at in 0..300 {
+        store.submit(vec![record("cloud", at), record("union", at)]).unwrap();
+    }
+    check(&store);
+    settle_all(&store, "bolink", 3000);
+    settle_all(&store, "union", 299);
+    check(&store);
+    for at in 300..2500 {
+        store.submit(vec![record("cloud", at)]).unwrap();
+    }
+    settle_all(&store, "cloud", 1000);
+    check(&store);
+    store.close();
+    let store = open(&folder);
+    check(&store);
+    settle_all(&store, "bolink", 9000);
+    settle_all(&store, "cloud", 9000);
+    settle_all(&store, "union", 9000);
+    check(&store);
+    assert_eq!(number(&folder.store(), "SELECT count(*) FROM count"), 0, "nothing is left of spans that are done");
+}
+
+#[test]
+fn what_somebody_changes_by_hand_is_counted_and_sent() {
+    let folder = Folder::new();
+    drop(open(&folder));
+    fill(&folder, "bolink", 1..9000);
+    let store = open(&folder);
+    store.close();
+    assert!(number(&folder.store(), "SELECT value FROM meta WHERE name = 'listed'") > 8000, "counted already");
+    let by_hand = Connection::open(folder.store()).unwrap();
+    by_hand
+        .execute_batch(
+            "DELETE FROM record WHERE id BETWEEN 2048 AND 5000 OR id = 7;
+             UPDATE record SET platform = 'cloud', data = '{}' WHERE id = 6500;
+             INSERT INTO record (id, ticket, platform, service, class, data, created)
+             VALUES (7, 7, 'cloud', 'in_park', 'record', '{\"at\":7}', 1), (3000, 3000, 'union', 'in_park', 'record', '{}', 1);",
+        )
+        .unwrap();
+    drop(by_hand);
+    let store = open(&folder);
+    assert_eq!((store.count("cloud").records, store.count("union").records), (2, 1));
+    check(&store);
+}
