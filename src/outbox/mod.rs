@@ -178,10 +178,8 @@ impl Outbox {
 
     /// Whether records of this order key still wait for this link: then a newer one may not overtake them.
     pub fn has_waiting(&self, platform: Platform, key: &str) -> bool {
-        if self.shared.store.count(platform.name()).records == 0 {
-            return false;
-        }
-        self.line(platform).is_some_and(|line| line.has_waiting(key))
+        self.shared.store.may_hold(platform.name(), key)
+            && self.line(platform).is_some_and(|line| line.has_waiting(key))
     }
 
     /// Stores a record that must not overtake its order's older ones, and waits for its turn. The code is queued when

@@ -56,47 +56,65 @@ fn half(hash: u64) -> [u8; 4] {
     (hash as u32).to_le_bytes()
 }
 
-/// The keys in memory.
+/// The keys in memory: all of the numbers from `listed` on.
+#[derive(Debug, Default)]
+struct Fresh {
+    keys: Vec<Keyed>,
+    listed: i64,
+}
+
+/// The keys.
 #[derive(Debug, Clone, Default)]
-pub struct Keys(Arc<Mutex<Vec<Keyed>>>);
+pub struct Keys(Arc<Mutex<Fresh>>);
 
 impl Keys {
-    fn lock(&self) -> MutexGuard<'_, Vec<Keyed>> {
+    fn lock(&self) -> MutexGuard<'_, Fresh> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads what is not in the table: of numbers from this one on.
     pub fn reload(&self, connection: &Connection, listed: i64) -> rusqlite::Result<()> {
-        *self.lock() = some(connection, listed..i64::MAX, i64::MAX)?.0;
+        let (keys, _) = some(connection, listed..i64::MAX, i64::MAX)?;
+        *self.lock() = Fresh { keys, listed };
         Ok(())
     }
 
     /// Before the commit, or a reader could see a record without its key; one too many does no harm.
     pub fn add(&self, keyed: &[Keyed]) {
-        self.lock().extend_from_slice(keyed);
+        self.lock().keys.extend_from_slice(keyed);
     }
 
     /// The records after this one were not stored.
     pub fn undo(&self, last: i64) {
-        self.lock().retain(|keyed| keyed.id <= last);
+        self.lock().keys.retain(|keyed| keyed.id <= last);
     }
 
     /// Those of numbers below this one are in the table now.
     pub fn written(&self, listed: i64) {
-        self.lock().retain(|keyed| keyed.id >= listed);
+        let mut fresh = self.lock();
+        fresh.keys.retain(|keyed| keyed.id >= listed);
+        fresh.listed = listed;
     }
 
     /// Writes those of numbers below this one into the table.
     pub fn list(&self, connection: &Connection, listed: i64) -> rusqlite::Result<()> {
-        let keys = self.lock().iter().filter(|keyed| keyed.id < listed).copied().collect();
+        let keys = self.lock().keys.iter().filter(|keyed| keyed.id < listed).copied().collect();
         write(connection, keys)
+    }
+
+    /// The number from which on no record has this key; `None` when one may have it.
+    pub fn free_from(&self, platform: &str, key: &str) -> Option<i64> {
+        let hash = hash(platform, key);
+        let fresh = self.lock();
+        fresh.keys.iter().all(|keyed| keyed.hash != hash).then_some(fresh.listed)
     }
 
     /// The numbers that may be of records of this key, oldest first: which are is told by the records.
     pub fn candidates(&self, connection: &Connection, platform: &str, key: &str) -> rusqlite::Result<Vec<i64>> {
         let hash = hash(platform, key);
         // Memory first: what moves from there to the table meanwhile is found twice, not never.
-        let fresh: Vec<i64> = self.lock().iter().filter(|keyed| keyed.hash == hash).map(|keyed| keyed.id).collect();
+        let fresh: Vec<i64> =
+            self.lock().keys.iter().filter(|keyed| keyed.hash == hash).map(|keyed| keyed.id).collect();
         let mut found = Vec::new();
         if let Some((first, last)) = ends(connection)? {
             let mut select = connection.prepare_cached("SELECT entries FROM key WHERE place = ?1")?;

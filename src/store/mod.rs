@@ -134,8 +134,17 @@ impl Store {
     /// Puts work into the next commit; `done` hears, on the writer's thread, what its last run made when that is on disk.
     pub fn write<T: Send + 'static>(
         &self,
+        work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        self.push(work, done, false);
+    }
+
+    fn push<T: Send + 'static>(
+        &self,
         mut work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
+        is_patient: bool,
     ) {
         let made = Arc::new(Mutex::new(None));
         let slot = made.clone();
@@ -148,7 +157,7 @@ impl Store {
             let value = made.lock().unwrap_or_else(PoisonError::into_inner).take();
             done(outcome.and_then(|()| value.ok_or_else(gone)));
         };
-        let job = Job { work: Box::new(work), done: Box::new(done) };
+        let job = Job { work: Box::new(work), done: Box::new(done), is_patient };
         if let Err(job) = self.queue.push(job) {
             (job.done)(Err(queue::closed()));
         }

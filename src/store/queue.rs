@@ -6,6 +6,10 @@ use super::writer::Job;
 use crate::error::{Code, Error, Result};
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So long a patient job waits for others to share a sync with: whoever was just told often comes back with more.
+const COMPANY: Duration = Duration::from_millis(1);
 
 /// The parts of one record, by platform. Whoever submitted them frees them, not the writer.
 pub type Parts = Arc<Vec<NewRecord>>;
@@ -125,13 +129,25 @@ impl Queue {
     /// Waits for something to write; `None` when the queue is closed and empty.
     pub fn take(&self) -> Option<Batch> {
         let mut state = self.lock();
-        while state.submits.is_empty() && state.jobs.is_empty() {
+        let mut company_until = None;
+        while state.submits.is_empty() && state.jobs.iter().all(|job| job.is_patient) {
+            let has_jobs = !state.jobs.is_empty();
             if state.is_closed {
-                return None;
+                return has_jobs.then(|| Queue::swap(&mut state));
             }
             state.writer_sleeps = true;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if !has_jobs {
+                state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let left =
+                company_until.get_or_insert_with(|| Instant::now() + COMPANY).saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        state.writer_sleeps = false;
         Some(Queue::swap(&mut state))
     }
 

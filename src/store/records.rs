@@ -135,6 +135,13 @@ impl Store {
         self.counts.total()
     }
 
+    /// Whether a record of an order key may wait: told from memory, for who is in a hurry.
+    pub fn may_hold(&self, platform: &str, key: &str) -> bool {
+        // In this order: a key that leaves the memory meanwhile is of a record that is counted.
+        let free_from = self.keys.free_from(platform, key);
+        free_from.is_none_or(|number| self.counts.next(platform, i64::MIN).is_some_and(|span| span.start < number))
+    }
+
     /// Drops the oldest log records, to make room. Tells which.
     pub fn drop_oldest_logs(&self, how_many: i64) -> Result<Vec<Dropped>> {
         self.write_and_wait(move |desk| {
@@ -155,11 +162,13 @@ impl Store {
         })
     }
 
-    /// Writes down what became of records. `done` hears when it is on disk.
+    /// Writes down what became of records. `done` hears when it is on disk. A patient one waits a moment for others to
+    /// share the sync with.
     pub fn settle(
         &self,
         platform: &'static str,
         settled: Vec<(Record, Settled)>,
+        is_patient: bool,
         done: impl FnOnce(Result<()>) + Send + 'static,
     ) {
         let work = move |desk: &Desk<'_>| {
@@ -171,7 +180,7 @@ impl Store {
             }
             Ok(())
         };
-        self.write(work, done);
+        self.push(work, done, is_patient);
     }
 }
 

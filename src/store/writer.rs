@@ -26,6 +26,8 @@ pub type Done = Box<dyn FnOnce(Result<()>) + Send>;
 pub struct Job {
     pub work: Work,
     pub done: Done,
+    /// Nobody waits for it: it may wait for company.
+    pub is_patient: bool,
 }
 
 /// Pages in the journal after which they are brought into the database: at a good moment, and at the latest. The journal

@@ -46,9 +46,12 @@ fn check(store: &Arc<Store>) {
             assert!(some.is_sorted_by_key(|record| record.id), "oldest first");
             let Some(end) = some.last() else { break };
             assert!(some[0].id > last);
+            let keys = || some.iter().filter_map(|record| record.order_key.as_deref());
+            assert!(keys().all(|key| store.may_hold(platform, key)), "a live one would overtake");
             (last, found) = (end.id, found + some.len() as i64);
         }
         assert_eq!(found, rows, "{platform}");
+        assert!(rows > 0 || !store.may_hold(platform, "order_id=never"), "nothing to wait behind");
         let oldest = number(store.path(), &sql("ifnull(min(created), 0)"));
         assert_eq!(reader.oldest(platform).unwrap().is_some(), rows > 0, "{oldest}");
     }
@@ -59,7 +62,7 @@ fn settle_all(store: &Arc<Store>, platform: &'static str, most: i64) {
     let records = store.reader().unwrap().records_after(platform, 0, most).unwrap();
     let (told, heard) = mpsc::channel();
     let settled = records.into_iter().map(|record| (record, Settled::Delivered)).collect();
-    store.settle(platform, settled, move |outcome| told.send(outcome).unwrap());
+    store.settle(platform, settled, false, move |outcome| told.send(outcome).unwrap());
     heard.recv().unwrap().unwrap();
 }
 
@@ -91,6 +94,8 @@ fn records_come_and_go_in_mixed_spans() {
     settle_all(&store, "union", 9000);
     check(&store);
     assert_eq!(number(&folder.store(), "SELECT count(*) FROM count"), 0, "nothing is left of spans that are done");
+    store.submit(vec![record("cloud", 7)]).unwrap();
+    assert!(store.may_hold("cloud", "order_id=7") && !store.may_hold("cloud", "order_id=8"));
 }
 
 #[test]

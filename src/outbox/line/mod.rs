@@ -159,7 +159,7 @@ impl Line {
             // Nothing to send: a good time to write down.
             let write_after = if state.busy.is_empty() { WRITE_IDLE } else { WRITE_AFTER };
             if state.settled_since.is_some_and(|since| since + write_after <= now) {
-                self.write_down(&mut state);
+                self.write(&mut state, true);
             }
             let soonest = state.held.values().min().copied();
             let pause = state.paused_until.filter(|until| *until > now);
@@ -360,6 +360,10 @@ impl Line {
 
     /// Hands what is done to the store's writer; more may be sent meanwhile.
     fn write_down(self: &Arc<Self>, state: &mut State) {
+        self.write(state, false);
+    }
+
+    fn write(self: &Arc<Self>, state: &mut State, is_patient: bool) {
         let is_early = state.write_not_before.is_some_and(|at| at > Instant::now());
         if state.settled.is_empty() || !state.writing.is_empty() || is_early {
             return;
@@ -368,7 +372,7 @@ impl Line {
         state.settled_since = None;
         state.writing = settled.iter().map(|(record, _)| (record.id, key_of(record))).collect();
         let (line, again) = (self.clone(), settled.clone());
-        self.shared.store.settle(self.platform.name(), settled, move |outcome| {
+        self.shared.store.settle(self.platform.name(), settled, is_patient, move |outcome| {
             let mut state = line.lock();
             state.writing.clear();
             state.write_not_before = None;
