@@ -95,9 +95,9 @@ fn fields(id: &str, e: &Entry, side: &str) -> String {
         let max_len = f.get("max_len").and_then(Value::as_u64).map_or("None".to_owned(), |n| format!("Some({n})"));
         write!(
             out,
-            "\n      Field {{ path: {:?}, bit: {}, is_inside: {}, kind: {}, max_len: {max_len}, required: {required}, required_if: {required_if}, values: {}, not_blank: {} }},",
+            "\n      Field {{ path: {:?}, mark: {}, is_inside: {}, kind: {}, max_len: {max_len}, required: {required}, required_if: {required_if}, values: {}, not_blank: {} }},",
             need(f, "path"),
-            format_args!("bit({:?})", need(f, "path")),
+            format_args!("mark({:?})", need(f, "path")),
             need(f, "path").contains('.'),
             variant("Kind", need(f, "type")),
             strings(f.get("values")),

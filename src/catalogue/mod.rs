@@ -16,7 +16,7 @@ pub use value::{is_number, is_secret, same_value};
 
 mod table {
     use super::types::*;
-    use crate::json::bit;
+    use crate::json::mark;
     include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
     pub(super) fn uplinks() -> &'static [(&'static str, Platform, u16)] {

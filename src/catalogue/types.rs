@@ -152,8 +152,8 @@ pub const CONTENT: &str = "*";
 pub struct Field {
     /// The place of the field: `order_id`, `data.state`, `data[].coupon_id`.
     pub path: &'static str,
-    /// What its path is found by (see [`crate::json::bit`]).
-    pub bit: u64,
+    /// What its path is found by (see [`crate::json::mark`]).
+    pub mark: u8,
     /// It stands inside another member.
     pub is_inside: bool,
     /// Its type.

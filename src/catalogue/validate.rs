@@ -87,7 +87,7 @@ pub fn validate(interface: &Interface, members: &Members, side: Side) -> Vec<Pro
             check.walk(members, field.path, String::new());
             continue;
         }
-        let value = finder.get(field.path, field.bit);
+        let value = finder.get(field.path, field.mark);
         if value.is_some() || !matches!(field.required, Required::No) {
             check.member(members, value, field.path, String::new());
         }

@@ -10,18 +10,32 @@ const FEW: usize = 32;
 /// As many as most messages have.
 const USUAL: usize = 16;
 
+/// A member, and the mark of its name: only names of the same mark can be the same.
+#[derive(Debug, Clone)]
+pub struct Member {
+    name: Text,
+    value: Value,
+    mark: u8,
+}
+
+impl Member {
+    fn is(&self, name: &str, mark: u8) -> bool {
+        self.mark == mark && self.name.as_str() == name
+    }
+}
+
 /// The members of an object. No name stands in it twice; whoever gives it again changes the value in its place.
 #[derive(Debug, Clone, Default)]
 pub struct Members {
-    list: Vec<(Text, Value)>,
-    /// A bit for each name, and perhaps for some that are gone: a name whose bit is free is not there.
-    seen: u64,
+    list: Vec<Member>,
+    /// A bit for each mark, and perhaps for some that are gone.
+    marks: u64,
 }
 
 impl Members {
     /// None.
     pub const fn new() -> Members {
-        Members { list: Vec::new(), seen: 0 }
+        Members { list: Vec::new(), marks: 0 }
     }
 
     /// How many.
@@ -36,22 +50,29 @@ impl Members {
 
     #[inline]
     fn place(&self, name: &str) -> Option<usize> {
-        if self.seen & bit(name) == 0 { None } else { self.search(name) }
+        let mark = mark(name);
+        if self.has(mark) { self.search(name, mark) } else { None }
     }
 
-    fn search(&self, name: &str) -> Option<usize> {
-        self.list.iter().position(|(known, _)| known.as_str() == name)
+    #[inline]
+    fn has(&self, mark: u8) -> bool {
+        self.marks >> mark & 1 != 0
     }
 
-    fn push(&mut self, name: Text, value: Value) {
-        self.seen |= bit(&name);
-        self.list.push((name, value));
+    fn search(&self, name: &str, mark: u8) -> Option<usize> {
+        self.list.iter().position(|member| member.is(name, mark))
+    }
+
+    #[inline]
+    fn push(&mut self, name: Text, value: Value, mark: u8) {
+        self.marks |= 1 << mark;
+        self.list.push(Member { name, value, mark });
     }
 
     /// The value of a name.
     #[inline]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.place(name).map(|place| &self.list[place].1)
+        self.place(name).map(|place| &self.list[place].value)
     }
 
     /// For looking many names up, most of them in their order.
@@ -61,7 +82,7 @@ impl Members {
 
     /// The value of a name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
-        self.place(name).map(|place| &mut self.list[place].1)
+        self.place(name).map(|place| &mut self.list[place].value)
     }
 
     /// The text of a name, whether it was written as a text or not; none when the name is not there or null.
@@ -82,7 +103,8 @@ impl Members {
         match self.get_mut(name.as_ref()) {
             Some(known) => Some(std::mem::replace(known, value)),
             None => {
-                self.push(name.into(), value);
+                let mark = mark(name.as_ref());
+                self.push(name.into(), value, mark);
                 None
             }
         }
@@ -91,33 +113,34 @@ impl Members {
     /// Gives a name a value when it has none.
     pub fn or_insert(&mut self, name: impl AsRef<str> + Into<Text>, value: impl FnOnce() -> Value) {
         if !self.contains_key(name.as_ref()) {
-            self.push(name.into(), value());
+            let mark = mark(name.as_ref());
+            self.push(name.into(), value(), mark);
         }
     }
 
     /// Takes a name away; the others keep their order.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
-        self.place(name).map(|place| self.list.remove(place).1)
+        self.place(name).map(|place| self.list.remove(place).value)
     }
 
     /// Keeps those that fit.
     pub fn retain(&mut self, mut fits: impl FnMut(&str, &Value) -> bool) {
-        self.list.retain(|(name, value)| fits(name, value));
+        self.list.retain(|member| fits(&member.name, &member.value));
     }
 
     /// Each with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> + Clone {
-        self.list.iter().map(|(name, value)| (name.as_str(), value))
+        self.list.iter().map(|member| (member.name.as_str(), &member.value))
     }
 
     /// The names.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().map(|(name, _)| name.as_str())
+        self.list.iter().map(|member| member.name.as_str())
     }
 
     /// The values.
     pub fn values(&self) -> impl Iterator<Item = &Value> {
-        self.list.iter().map(|(_, value)| value)
+        self.list.iter().map(|member| &member.value)
     }
 }
 
@@ -139,19 +162,19 @@ pub struct Finder<'a> {
 }
 
 impl<'a> Finder<'a> {
-    /// The value of a name, whose bit is at hand.
+    /// The value of a name, whose mark is at hand.
     #[inline]
-    pub fn get(&mut self, name: &str, bit: u64) -> Option<&'a Value> {
-        if self.members.seen & bit == 0 { None } else { self.look(name) }
+    pub fn get(&mut self, name: &str, mark: u8) -> Option<&'a Value> {
+        if self.members.has(mark) { self.look(name, mark) } else { None }
     }
 
-    fn look(&mut self, name: &str) -> Option<&'a Value> {
+    fn look(&mut self, name: &str, mark: u8) -> Option<&'a Value> {
         let list = &self.members.list;
         let (before, after) = list.split_at(self.place.min(list.len()));
-        let found = after.iter().position(|(known, _)| known.as_str() == name).map(|at| at + before.len());
-        let place = found.or_else(|| before.iter().position(|(known, _)| known.as_str() == name))?;
+        let found = after.iter().position(|member| member.is(name, mark)).map(|at| at + before.len());
+        let place = found.or_else(|| before.iter().position(|member| member.is(name, mark)))?;
         self.place = place + 1;
-        Some(&list[place].1)
+        Some(&list[place].value)
     }
 }
 
@@ -165,31 +188,39 @@ pub(super) struct Builder {
 
 impl Builder {
     /// The next one.
+    #[inline]
     pub(super) fn push(&mut self, name: Text, value: Value) {
+        let mark = mark(&name);
+        if self.members.has(mark) || self.members.len() >= FEW {
+            return self.push_with_care(name, value, mark);
+        }
         if self.members.is_empty() {
             // Room is made at once: growing costs more than reading.
             self.members.list.reserve(USUAL);
         }
-        let bit = bit(&name);
-        let known = if self.members.seen & bit == 0 { None } else { self.place(&name) };
+        self.members.push(name, value, mark);
+    }
+
+    /// It may be there already.
+    fn push_with_care(&mut self, name: Text, value: Value, mark: u8) {
+        let known = if self.members.has(mark) { self.place(&name, mark) } else { None };
         match known {
-            Some(place) => self.members.list[place].1 = value,
+            Some(place) => self.members.list[place].value = value,
             None => {
                 if self.members.len() >= FEW {
                     self.places.insert(name.clone(), self.members.len());
                 }
-                self.members.seen |= bit;
-                self.members.list.push((name, value));
+                self.members.push(name, value, mark);
             }
         }
     }
 
-    fn place(&mut self, name: &str) -> Option<usize> {
+    fn place(&mut self, name: &str, mark: u8) -> Option<usize> {
         let all = &self.members.list;
         if all.len() > FEW && self.places.len() < all.len() {
-            self.places = all.iter().enumerate().map(|(place, (name, _))| (name.clone(), place)).collect();
+            self.places = all.iter().enumerate().map(|(place, member)| (member.name.clone(), place)).collect();
         }
-        if all.len() > FEW { self.places.get(name).copied() } else { self.members.search(name) }
+        if all.len() > FEW { self.places.get(name).copied() } else { self.members.search(name, mark) }
     }
 }
 
@@ -199,13 +230,13 @@ impl From<Builder> for Members {
     }
 }
 
-/// One bit of 64 for a name, by length, beginning, middle and end.
+/// One of 64 marks for a name, by length, beginning, middle and end.
 #[inline]
-pub const fn bit(name: &str) -> u64 {
+pub const fn mark(name: &str) -> u8 {
     let bytes = name.as_bytes();
-    let [first, .., last] = bytes else { return 1 };
+    let [first, .., last] = bytes else { return 0 };
     let middle = bytes[bytes.len() / 2];
-    1 << ((*first as usize * 31 + middle as usize * 17 + *last as usize * 7 + bytes.len() * 5) & 63)
+    ((*first as usize * 31 + middle as usize * 17 + *last as usize * 7 + bytes.len() * 5) & 63) as u8
 }
 
 impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {
@@ -232,10 +263,10 @@ impl<const N: usize> From<[(&str, Value); N]> for Members {
 
 impl IntoIterator for Members {
     type Item = (Text, Value);
-    type IntoIter = std::vec::IntoIter<(Text, Value)>;
+    type IntoIter = std::iter::Map<std::vec::IntoIter<Member>, fn(Member) -> (Text, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.list.into_iter()
+        self.list.into_iter().map(|member| (member.name, member.value))
     }
 }
 
@@ -283,8 +314,8 @@ mod tests {
         let members: Members = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
         let mut finder = members.finder();
         for (name, found) in [("a", 1), ("c", 3), ("a", 1), ("b", 2), ("c", 3)] {
-            assert_eq!(finder.get(name, bit(name)), Some(&Value::from(found)), "{name}");
+            assert_eq!(finder.get(name, mark(name)), Some(&Value::from(found)), "{name}");
         }
-        assert_eq!(finder.get("d", bit("d")), None);
+        assert_eq!(finder.get("d", mark("d")), None);
     }
 }

@@ -5,7 +5,7 @@ mod members;
 mod read;
 mod write;
 
-pub use self::members::{Finder, Members, bit};
+pub use self::members::{Finder, Members, mark};
 pub use self::read::{members_of, parse, parse_members, parse_slice};
 pub use self::write::{Odd, quoted, string};
 
