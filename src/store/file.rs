@@ -285,10 +285,16 @@ fn tune(connection: &Connection) -> rusqlite::Result<()> {
     // They count what others do.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_prepared_statement_cache_capacity(64);
+    keep_plans(connection)?;
     connection.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=16777216;
          PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF;",
     )
+}
+
+/// A partial index makes SQLite look at bound values when it plans, and so plan anew whenever others are bound.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 /// A second connection, for reading.
@@ -298,7 +304,7 @@ pub fn reader(path: &Path) -> Result<Connection> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(of)?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(of)?;
-    connection.execute_batch("PRAGMA cache_size=-512").map_err(of)?;
+    connection.execute_batch("PRAGMA cache_size=-512").and_then(|()| keep_plans(&connection)).map_err(of)?;
     Ok(connection)
 }
 
