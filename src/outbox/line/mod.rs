@@ -167,8 +167,10 @@ impl Line {
                 (Some(pause), _) => Some(pause),
                 (None, held) => held,
             };
-            let write = state.settled_since.map(|since| since + write_after).max(state.write_not_before);
-            let until = [until, write.filter(|_| state.settled_since.is_some())].into_iter().flatten().min();
+            // While others are being written down, their end wakes it.
+            let settled_since = state.settled_since.filter(|_| state.writing.is_empty());
+            let write = settled_since.map(|since| (since + write_after).max(state.write_not_before.unwrap_or(since)));
+            let until = [until, write].into_iter().flatten().min();
             let until = until.map(|until| until.max(now + Duration::from_millis(1)));
             state = self.sleep(state, until, true);
         }
