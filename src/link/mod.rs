@@ -10,6 +10,7 @@ pub mod health;
 pub mod http;
 pub mod once;
 mod phase;
+mod recv;
 mod shown;
 pub mod union;
 

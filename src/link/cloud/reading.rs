@@ -1,8 +1,9 @@
 //! Who reads the connection. A thread does; but after a call it rests for a moment, and a caller who sends meanwhile reads
 //! the reply itself. One of many calls then costs no change of threads on the way back.
 
+use crate::link::recv;
 use crate::wire::frame::{Decoder, Frame};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,11 +109,11 @@ impl Reading {
 impl Side {
     /// Reads once; false when nothing came in time.
     fn read(&mut self, take: impl Fn(Frame<'_>)) -> Result<bool, String> {
-        let length = match self.stream.read(&mut self.buffer) {
+        let length = match recv::read(&self.stream, &mut self.buffer) {
             Ok(0) => return Err("closed by the cloud".to_owned()),
             Ok(length) => length,
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(true),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return Ok(false),
+            Err(error) if recv::is_late(&error) => return Ok(false),
             Err(error) => return Err(error.to_string()),
         };
         let fed = self.decoder.feed(&self.buffer[..length], take);

@@ -1,7 +1,8 @@
 //! One connection: a socket as ureq's transport. A request is held until its answer is awaited, so that it leaves in one
 //! piece; waiting is bounded by the socket's own timeout, so that no thread is needed to watch it.
 
-use std::io::{self, Read, Write};
+use crate::link::recv::{self, is_late};
+use std::io::{self, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -111,7 +112,7 @@ impl Transport for Line {
                 self.stream.set_read_timeout(wanted)?;
                 self.read_timeout = wanted;
             }
-            match (&*self.stream).read(self.buffer.input_append_buf()) {
+            match recv::read(&self.stream, self.buffer.input_append_buf()) {
                 Ok(count) => {
                     self.buffer.input_appended(count);
                     return Ok(count > 0);
@@ -145,10 +146,6 @@ fn coarse(deadline: Option<Instant>, timeout: NextTimeout) -> Result<Option<Dura
     }
     let steps = left.as_millis() / 10 + 1;
     Ok(Some(Duration::from_millis(u64::try_from(steps).unwrap_or(u64::MAX / 10).saturating_mul(10))))
-}
-
-fn is_late(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// What is read ahead and what waits to be sent. It grows with the message and is kept for the next one.
