@@ -12,7 +12,7 @@ impl Line {
     pub fn expire(self: &Arc<Self>, limit: i64) -> Option<Vec<Record>> {
         let mut state = self.lock();
         if state.settled.len() + state.writing.len() >= UNWRITTEN {
-            self.write_down(&mut state);
+            self.write_down(&mut state, false);
             drop(self.sleep(state, Some(Instant::now() + Duration::from_millis(100)), false));
             return None;
         }
@@ -36,7 +36,7 @@ impl Line {
             state.settled.push((record.clone(), age::settled(record)));
             state.settled_since.get_or_insert_with(Instant::now);
         }
-        self.write_down(&mut state);
+        self.write_down(&mut state, false);
         Some(expired)
     }
 

@@ -143,7 +143,7 @@ impl Line {
             let now = Instant::now();
             state.may_be_more |= self.news.swap(false, Ordering::SeqCst);
             if state.settled_since.is_some_and(|since| since + WRITE_AFTER <= now) {
-                self.write_down(&mut state);
+                self.write_down(&mut state, false);
             }
             let is_paused = state.paused_until.is_some_and(|until| until > now);
             let is_behind = state.settled.len() + state.writing.len() >= UNWRITTEN;
@@ -159,7 +159,7 @@ impl Line {
             // Nothing to send: a good time to write down.
             let write_after = if state.busy.is_empty() { WRITE_IDLE } else { WRITE_AFTER };
             if state.settled_since.is_some_and(|since| since + write_after <= now) {
-                self.write(&mut state, true);
+                self.write_down(&mut state, true);
             }
             let soonest = state.held.values().min().copied();
             let pause = state.paused_until.filter(|until| *until > now);
@@ -215,7 +215,7 @@ impl Line {
             let is_settled = state.settled.iter().any(|(record, _)| key_of(record) == key);
             if is_settled || state.writing.iter().any(|(_, writing)| *writing == key) {
                 state.resumed.push_back(key);
-                self.write_down(state);
+                self.write_down(state, false);
                 continue;
             }
             let found = self.read(state, |reader, platform| match id_of(&key) {
@@ -319,7 +319,7 @@ impl Line {
         state.settled.push((record, outcome));
         state.settled_since.get_or_insert_with(Instant::now);
         if state.settled.len() >= TOGETHER {
-            self.write_down(&mut state);
+            self.write_down(&mut state, false);
         }
         drop(state);
         self.tell();
@@ -360,12 +360,8 @@ impl Line {
         }
     }
 
-    /// Hands what is done to the store's writer; more may be sent meanwhile.
-    fn write_down(self: &Arc<Self>, state: &mut State) {
-        self.write(state, false);
-    }
-
-    fn write(self: &Arc<Self>, state: &mut State, is_patient: bool) {
+    /// Hands what is done to the store's writer, who may wait a moment with a patient one; more may be sent meanwhile.
+    fn write_down(self: &Arc<Self>, state: &mut State, is_patient: bool) {
         let is_early = state.write_not_before.is_some_and(|at| at > Instant::now());
         if state.settled.is_empty() || !state.writing.is_empty() || is_early {
             return;
@@ -395,7 +391,7 @@ impl Line {
         let deadline = Instant::now() + Duration::from_secs(3);
         let mut state = self.lock();
         while Instant::now() < deadline && !(state.settled.is_empty() && state.writing.is_empty()) {
-            self.write_down(&mut state);
+            self.write_down(&mut state, false);
             state = self.sleep(state, Some(Instant::now() + Duration::from_millis(100)), false);
         }
     }
