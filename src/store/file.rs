@@ -292,7 +292,7 @@ fn tune(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-/// A partial index makes SQLite look at bound values when it plans, and so plan anew whenever others are bound.
+/// SQLite looks at some bound values when it plans (a LIMIT), and plans anew whenever they are bound. Ours are all alike.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
@@ -347,5 +347,25 @@ pub fn of_sqlite(error: &rusqlite::Error, path: &Path) -> Error {
             Error::new(Code::StoreDamaged, format!("{error}"))
         }
         _ => Error::new(Code::Io, format!("{path}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_is_bound() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        keep_plans(&connection).unwrap();
+        let sql =
+            "SELECT id, class = 'log' FROM record WHERE id >= ?1 AND id < ?2 AND platform = ?3 ORDER BY id LIMIT ?4";
+        let mut select = connection.prepare(sql).unwrap();
+        for (id, platform) in [(1, "cloud"), (2, "bolink"), (3, "cloud")] {
+            assert!(!select.exists((id, id + 9, platform, 7)).unwrap());
+        }
+        assert_eq!(select.get_status(StatementStatus::RePrepare), 0);
     }
 }

@@ -15,6 +15,15 @@ fn version_1(folder: &Folder) {
 const INDEXES: &str = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY name";
 const COLUMNS: &str = "SELECT group_concat(name) FROM pragma_table_info('record')";
 
+/// The records of the old store, and the new one.
+fn all_arrive(sdk: &Sdk, platform: &Platform) {
+    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
+    let taken = platform.with(|desk| desk.taken());
+    for (service, order) in [("inpark", "A1"), ("outpark", "A1"), ("inpark", "A2"), ("inpark", "NEW")] {
+        assert!(taken.contains(&(service.into(), order.into())), "{service} {order}: {taken:?}");
+    }
+}
+
 #[test]
 fn a_store_of_version_1_is_brought_up_and_keeps_its_rows() {
     let (folder, fresh) = (Folder::new(), Folder::new());
@@ -35,11 +44,7 @@ fn a_store_of_version_1_is_brought_up_and_keeps_its_rows() {
     assert_eq!((event.redelivered, event.data["trade_no"].as_str()), (true, Some("T1")));
     assert_eq!(sdk.submit(&entry("NEW").to_string()).unwrap(), 10, "numbers go on");
     platform.down(false);
-    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
-    let taken = platform.with(|desk| desk.taken());
-    for (service, order) in [("inpark", "A1"), ("outpark", "A1"), ("inpark", "A2"), ("inpark", "NEW")] {
-        assert!(taken.contains(&(service.into(), order.into())), "{service} {order}: {taken:?}");
-    }
+    all_arrive(&sdk, &platform);
     sdk.close(Duration::from_secs(3)).unwrap();
     // Once is enough, and the next opening finds nothing to do.
     drop(open(&folder.0, 1, json!({})));
@@ -62,11 +67,7 @@ fn a_store_of_version_2_is_brought_up_and_keeps_its_rows() {
     assert_eq!((number(&folder.store(), COUNTED), sdk.status()["outbox"]["total"]["records"].as_i64()), (3, Some(3)));
     assert_eq!(sdk.submit(&entry("NEW").to_string()).unwrap(), 4106, "numbers go on");
     platform.down(false);
-    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
-    let taken = platform.with(|desk| desk.taken());
-    for (service, order) in [("inpark", "A1"), ("outpark", "A1"), ("inpark", "A2"), ("inpark", "NEW")] {
-        assert!(taken.contains(&(service.into(), order.into())), "{service} {order}: {taken:?}");
-    }
+    all_arrive(&sdk, &platform);
     sdk.close(Duration::from_secs(3)).unwrap();
 }
 
