@@ -109,7 +109,7 @@ fn fields(id: &str, e: &Entry, side: &str) -> String {
     out
 }
 
-/// Names to places in the table, sorted by name: what the software calls an interface, and what the wire calls it.
+/// Names to places in the table, sorted by length and name: what the software calls an interface, and what the wire calls it.
 fn index(out: &mut String, entries: &BTreeMap<String, Entry>, name: &str, directions: &[&str]) {
     let mut names = std::collections::BTreeSet::new();
     for (place, entry) in entries.values().enumerate() {
@@ -118,12 +118,12 @@ fn index(out: &mut String, entries: &BTreeMap<String, Entry>, name: &str, direct
             let known = [text(entry, "service"), text(entry, "wire_name")];
             // A path is no name, and parkInfo is the outer name of several.
             for name in known.into_iter().flatten().filter(|n| !n.contains('/') && *n != "parkInfo") {
-                names.insert((name, platform.clone(), place));
+                names.insert((name.len(), name, platform.clone(), place));
             }
         }
     }
     writeln!(out, "static {name}: &[(&str, Platform, u16)] = &[").expect("text");
-    for (name, platform, place) in names {
+    for (_, name, platform, place) in names {
         writeln!(out, "  ({name:?}, {platform}, {place}),").expect("text");
     }
     out.push_str("];\n\n");

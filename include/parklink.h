@@ -308,7 +308,8 @@ parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **
  * returns at last.
  * left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
  * and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
- * 0 when the call fails. May be NULL. The parts stand in parklink_status before, and in the log.
+ * Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL. The parts stand in parklink_status before, and in
+ * the log.
  *
  * Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
  * Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.

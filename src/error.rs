@@ -130,6 +130,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// An error of this code.
+    #[cold]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error { code, message: message.into(), wait: None, status: None }
     }

@@ -103,16 +103,25 @@ impl Log {
     }
 
     /// Whether a line of this level goes anywhere.
+    #[inline]
     pub fn is_on(&self, level: Level) -> bool {
-        level <= self.level
-            && (self.folder.is_some() || self.tap.read().unwrap_or_else(PoisonError::into_inner).is_some())
+        level <= self.level && self.is_heard()
+    }
+
+    fn is_heard(&self) -> bool {
+        self.folder.is_some() || self.tap.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Writes a line.
+    #[inline]
     pub fn write(&self, level: Level, text: fmt::Arguments<'_>) {
-        if !self.is_on(level) {
-            return;
+        if self.is_on(level) {
+            self.put(level, text);
         }
+    }
+
+    #[cold]
+    fn put(&self, level: Level, text: fmt::Arguments<'_>) {
         let text = self.clean(&text.to_string()).replace(['\r', '\n'], " ");
         let line = format!("{} {:5} {text}", Local::now().format("%Y-%m-%d %H:%M:%S%.3f"), level.name());
         if let Some(folder) = &self.folder {
@@ -124,26 +133,31 @@ impl Log {
     }
 
     /// A line of level error.
+    #[inline]
     pub fn error(&self, text: fmt::Arguments<'_>) {
         self.write(Level::Error, text);
     }
 
     /// A line of level warn.
+    #[inline]
     pub fn warn(&self, text: fmt::Arguments<'_>) {
         self.write(Level::Warn, text);
     }
 
     /// A line of level info.
+    #[inline]
     pub fn info(&self, text: fmt::Arguments<'_>) {
         self.write(Level::Info, text);
     }
 
     /// A line of level debug.
+    #[inline]
     pub fn debug(&self, text: fmt::Arguments<'_>) {
         self.write(Level::Debug, text);
     }
 
     /// A line of level trace.
+    #[inline]
     pub fn trace(&self, text: fmt::Arguments<'_>) {
         self.write(Level::Trace, text);
     }

@@ -63,6 +63,32 @@ fn numbers_with_exponents_follow_the_rule_at_its_edges() {
     assert!(of("1e-2147483648").is_err());
 }
 
+/// Objects are known to hold texts that need no escape; an item of a list is looked at each time.
+#[test]
+fn whichever_way_a_text_came_into_an_object_it_is_escaped_where_it_must_be() {
+    for ch in ('\0'..='\u{a0}').chain(['é', '京', '\u{2027}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{ffff}', '😀'])
+    {
+        let text = format!("a{ch}b");
+        let in_list = normal::text(&Value::from(vec![text.as_str()])).unwrap();
+        let expected = &in_list[1..in_list.len() - 1];
+        let plain = serde_json::to_string(&text).unwrap();
+        let mut inserted = json::parse_members(r#"{"京":"x"}"#).unwrap().unwrap();
+        inserted.insert("京", Value::from(text.as_str()));
+        let mut changed = Members::from([("京", Value::from("x"))]);
+        *changed.get_mut("京").unwrap() = Value::from(text.as_str());
+        let read = json::parse_members(&format!("{{\"京\":{plain}}}")).unwrap().unwrap();
+        let made = Members::from([("京", Value::from(text.as_str()))]);
+        for members in [inserted, changed, read, made] {
+            assert_eq!(members.to_string().parse::<Plain>().unwrap()["京"], text, "{ch:?}");
+            assert_eq!(normal::text(&Value::Object(members)).unwrap(), format!("{{\"京\":{expected}}}"), "{ch:?}");
+        }
+        let mut named = Members::new();
+        named.insert(text.as_str(), Value::from(1));
+        assert_eq!(named.to_string().parse::<Plain>().unwrap()[&text], 1, "{ch:?}");
+        assert_eq!(normal::text(&Value::Object(named)).unwrap(), format!("{{{expected}:1}}"), "{ch:?}");
+    }
+}
+
 #[test]
 fn the_documented_example_of_the_http_mode_signs_as_documented() {
     let data = r#"{"union_id":"200208","park_id":"21835","local_id":"0071cc97102b_1001_qh321_quanhao-atest1"}"#;

@@ -64,7 +64,8 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
 /// returns at last.
 /// left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
 /// and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
-/// 0 when the call fails. May be NULL. The parts stand in parklink_status before, and in the log.
+/// Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL. The parts stand in parklink_status before, and in
+/// the log.
 ///
 /// Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
 /// Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -76,8 +77,9 @@ pub unsafe extern "C" fn parklink_close(handle: *mut Parklink, timeout_ms: u32, 
     // SAFETY: NULL or a place for a number, by contract.
     let left = unsafe { Out::new(left, 0) };
     guard::run(|| {
-        left.set(handles::close(handle, millis(timeout_ms))?);
-        Ok(())
+        let closed = handles::close(handle, millis(timeout_ms))?;
+        left.set(closed.left);
+        closed.ended()
     })
 }
 

@@ -6,7 +6,7 @@
 use super::Parklink;
 use super::encoding::Encoding;
 use crate::error::{Code, Error, Result};
-use crate::sdk::Sdk;
+use crate::sdk::{Closed, Sdk};
 use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -123,7 +123,7 @@ impl Call {
 }
 
 /// Closes it, and waits for the calls that other threads have under way on it.
-pub(super) fn close(handle: *const Parklink, timeout: Duration) -> Result<u64> {
+pub(super) fn close(handle: *const Parklink, timeout: Duration) -> Result<Closed> {
     let end = Instant::now() + timeout;
     let call = find(handle)?;
     if call.sdk.is_in_callback() {
@@ -135,12 +135,12 @@ pub(super) fn close(handle: *const Parklink, timeout: Duration) -> Result<u64> {
     if !call.shut() {
         return Err(closed());
     }
-    let left = call.sdk.close(timeout)?;
+    let closed = call.sdk.close(timeout)?;
     // The SDK has woken them; they only have to find their way out.
     while !call.is_alone() && Instant::now() < end {
         std::thread::sleep(Duration::from_millis(1));
     }
-    Ok(left)
+    Ok(closed)
 }
 
 #[cfg(test)]

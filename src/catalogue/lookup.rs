@@ -132,7 +132,7 @@ impl Interface {
 }
 
 fn named(index: &'static [(&'static str, Platform, u16)], name: &str) -> impl Iterator<Item = &'static Interface> {
-    let start = index.partition_point(|(known, ..)| *known < name);
+    let start = index.partition_point(|(known, ..)| (known.len(), *known) < (name.len(), name));
     let found = index[start..].iter().take_while(move |(known, ..)| *known == name);
     found.map(|(.., place)| &INTERFACES[usize::from(*place)])
 }

@@ -1,5 +1,6 @@
 //! The members of an object, in their order.
 
+use super::write::is_literal;
 use super::{Text, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -28,9 +29,13 @@ impl Member {
 #[derive(Debug, Clone, Default)]
 pub struct Members {
     list: Vec<Member>,
-    /// A bit for each mark, and perhaps for some that are gone.
+    /// A bit for each mark, and perhaps for some that are gone; and [`ODD`].
     marks: u64,
 }
+
+/// The bit that is no mark's: some name or text may not stand for itself in every form; see [`is_literal`]. One more
+/// member would make every value larger.
+const ODD: u64 = 1 << 63;
 
 impl Members {
     /// None.
@@ -80,8 +85,22 @@ impl Members {
         Finder { members: self, place: 0 }
     }
 
+    /// Whether each name and each text directly in it is known to stand for itself in every form; see [`is_literal`].
+    #[inline]
+    pub fn is_literal(&self) -> bool {
+        self.marks & ODD == 0
+    }
+
+    /// Before a member comes in.
+    fn heed(&mut self, name: &str, value: &Value) {
+        if self.is_literal() && !(is_literal(name) && value.as_str().is_none_or(is_literal)) {
+            self.marks |= ODD;
+        }
+    }
+
     /// The value of a name, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.marks |= ODD;
         self.place(name).map(|place| &mut self.list[place].value)
     }
 
@@ -100,21 +119,19 @@ impl Members {
     /// Gives a name a value; returns the one it had.
     pub fn insert(&mut self, name: impl AsRef<str> + Into<Text>, value: impl Into<Value>) -> Option<Value> {
         let value = value.into();
-        match self.get_mut(name.as_ref()) {
-            Some(known) => Some(std::mem::replace(known, value)),
-            None => {
-                let mark = mark(name.as_ref());
-                self.push(name.into(), value, mark);
-                None
-            }
+        self.heed(name.as_ref(), &value);
+        if let Some(place) = self.place(name.as_ref()) {
+            return Some(std::mem::replace(&mut self.list[place].value, value));
         }
+        let mark = mark(name.as_ref());
+        self.push(name.into(), value, mark);
+        None
     }
 
     /// Gives a name a value when it has none.
     pub fn or_insert(&mut self, name: impl AsRef<str> + Into<Text>, value: impl FnOnce() -> Value) {
         if !self.contains_key(name.as_ref()) {
-            let mark = mark(name.as_ref());
-            self.push(name.into(), value(), mark);
+            self.insert(name, value());
         }
     }
 
@@ -131,6 +148,13 @@ impl Members {
     /// Each with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> + Clone {
         self.list.iter().map(|member| (member.name.as_str(), &member.value))
+    }
+
+    /// Each with its value, but for these names.
+    pub fn iter_but<'a>(&'a self, names: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let marks = names.iter().fold(0, |marks, name| marks | 1u64 << mark(name));
+        let is_one = move |member: &Member| marks >> member.mark & 1 != 0 && names.contains(&member.name.as_str());
+        self.list.iter().filter(move |member| !is_one(member)).map(|member| (member.name.as_str(), &member.value))
     }
 
     /// The names.
@@ -170,57 +194,53 @@ impl<'a> Finder<'a> {
 
     fn look(&mut self, name: &str, mark: u8) -> Option<&'a Value> {
         let list = &self.members.list;
-        let (before, after) = list.split_at(self.place.min(list.len()));
-        let found = after.iter().position(|member| member.is(name, mark)).map(|at| at + before.len());
-        let place = found.or_else(|| before.iter().position(|member| member.is(name, mark)))?;
+        let is_next = list.get(self.place).is_some_and(|member| member.is(name, mark));
+        let place = if is_next { self.place } else { self.members.search(name, mark)? };
         self.place = place + 1;
         Some(&list[place].value)
     }
 }
 
 /// Members as they come, of which a name may come twice.
-#[derive(Default)]
 pub(super) struct Builder {
     members: Members,
     /// Where each name stands, once there are many.
-    places: HashMap<Text, usize>,
+    places: Option<HashMap<Text, usize>>,
 }
 
 impl Builder {
-    /// The next one.
+    /// None yet. Who reads a document knows beforehand whether all in it is literal.
+    pub(super) fn new(is_literal: bool) -> Builder {
+        let marks = if is_literal { 0 } else { ODD };
+        Builder { members: Members { list: Vec::new(), marks }, places: None }
+    }
+
+    /// Where the value of the next name goes.
     #[inline]
-    pub(super) fn push(&mut self, name: Text, value: Value) {
-        let mark = mark(&name);
-        if self.members.has(mark) || self.members.len() >= FEW {
-            return self.push_with_care(name, value, mark);
+    pub(super) fn slot(&mut self, name: &str) -> &mut Value {
+        let mark = mark(name);
+        let mut place = self.members.len();
+        if self.members.has(mark) || place >= FEW {
+            place = self.place_with_care(name, mark);
         }
-        if self.members.is_empty() {
-            // Room is made at once: growing costs more than reading.
-            self.members.list.reserve(USUAL);
+        if place == self.members.len() {
+            if place == 0 {
+                // Room is made at once: growing costs more than reading.
+                self.members.list.reserve(USUAL);
+            }
+            self.members.push(Text::from(name), Value::Null, mark);
         }
-        self.members.push(name, value, mark);
+        &mut self.members.list[place].value
     }
 
     /// It may be there already.
-    fn push_with_care(&mut self, name: Text, value: Value, mark: u8) {
-        let known = if self.members.has(mark) { self.place(&name, mark) } else { None };
-        match known {
-            Some(place) => self.members.list[place].value = value,
-            None => {
-                if self.members.len() >= FEW {
-                    self.places.insert(name.clone(), self.members.len());
-                }
-                self.members.push(name, value, mark);
-            }
+    fn place_with_care(&mut self, name: &str, mark: u8) -> usize {
+        let Members { list, .. } = &self.members;
+        if list.len() < FEW {
+            return self.members.search(name, mark).unwrap_or(list.len());
         }
-    }
-
-    fn place(&mut self, name: &str, mark: u8) -> Option<usize> {
-        let all = &self.members.list;
-        if all.len() > FEW && self.places.len() < all.len() {
-            self.places = all.iter().enumerate().map(|(place, member)| (member.name.clone(), place)).collect();
-        }
-        if all.len() > FEW { self.places.get(name).copied() } else { self.members.search(name, mark) }
+        let all = || list.iter().enumerate().map(|(place, member)| (member.name.clone(), place)).collect();
+        *self.places.get_or_insert_with(all).entry(Text::from(name)).or_insert(list.len())
     }
 }
 
@@ -230,19 +250,24 @@ impl From<Builder> for Members {
     }
 }
 
-/// One of 64 marks for a name, by length, beginning, middle and end.
+/// One of 63 marks for a name, by length, beginning, middle and end.
 #[inline]
 pub const fn mark(name: &str) -> u8 {
     let bytes = name.as_bytes();
     let [first, .., last] = bytes else { return 0 };
     let middle = bytes[bytes.len() / 2];
-    ((*first as usize * 31 + middle as usize * 17 + *last as usize * 7 + bytes.len() * 5) & 63) as u8
+    let mark = ((*first as usize * 31 + middle as usize * 17 + *last as usize * 7 + bytes.len() * 5) & 63) as u8;
+    if mark == 63 { 0 } else { mark }
 }
 
 impl<N: AsRef<str> + Into<Text>, V: Into<Value>> Extend<(N, V)> for Members {
     fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, more: I) {
-        let mut members = Builder { members: std::mem::take(self), places: HashMap::new() };
-        more.into_iter().for_each(|(name, value)| members.push(name.into(), value.into()));
+        let mut members = Builder { members: std::mem::take(self), places: None };
+        for (name, value) in more {
+            let value = value.into();
+            members.members.heed(name.as_ref(), &value);
+            *members.slot(name.as_ref()) = value;
+        }
         *self = members.into();
     }
 }

@@ -7,7 +7,7 @@ mod write;
 
 pub use self::members::{Finder, Members, mark};
 pub use self::read::{members_of, parse, parse_members, parse_slice};
-pub use self::write::{Odd, quoted, string};
+pub use self::write::{is_literal, quoted, string};
 
 use std::borrow::Cow;
 

@@ -2,7 +2,7 @@
 //! pass, and its numbers keep their digits. What is wrong with a text, and what an escape stands for, serde_json says.
 
 use super::members::Builder;
-use super::write::ODD;
+use super::write::{is_literal_inside, odd};
 use super::{Members, Text, Value};
 use serde::de::{Error as _, IgnoredAny};
 use serde_json::{Error, Result};
@@ -12,7 +12,7 @@ const DEEPEST: u32 = 128;
 
 /// Reads a value.
 pub fn parse(text: &str) -> Result<Value> {
-    Reader { text, at: 0 }.whole().map_err(|error| placed(error, text))
+    Reader { text, at: 0, is_literal: is_literal_inside(text) }.whole().map_err(|error| placed(error, text))
 }
 
 /// Reads a value from bytes.
@@ -45,11 +45,13 @@ fn placed(error: Error, text: &str) -> Error {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    is_literal: bool,
 }
 
 impl<'a> Reader<'a> {
     fn whole(&mut self) -> Result<Value> {
-        let value = self.value(0)?;
+        let mut value = Value::Null;
+        self.read(&mut value, 0)?;
         self.next();
         if self.at < self.text.len() { Err(self.wrong()) } else { Ok(value) }
     }
@@ -74,14 +76,19 @@ impl<'a> Reader<'a> {
         self.byte()
     }
 
-    fn value(&mut self, depth: u32) -> Result<Value> {
-        Ok(match self.next() {
-            b'"' => Value::String(self.string()?),
+    /// Reads a value to where it stays.
+    fn read(&mut self, to: &mut Value, depth: u32) -> Result<()> {
+        *to = match self.next() {
+            b'"' => Value::String(match self.plain() {
+                Some(text) => Text::from(text),
+                None => self.escaped()?,
+            }),
             b'{' => Value::Object(self.object(deeper(depth)?)?),
             b'[' => Value::Array(self.list(deeper(depth)?)?),
             b'-' | b'0'..=b'9' => Value::Number(self.number()?),
             _ => self.word()?,
-        })
+        };
+        Ok(())
     }
 
     fn word(&mut self) -> Result<Value> {
@@ -123,28 +130,26 @@ impl<'a> Reader<'a> {
         self.at - begin
     }
 
-    fn string(&mut self) -> Result<Text> {
-        let rest = &self.text[self.at + 1..];
-        let end = ODD.find(rest).ok_or_else(|| self.wrong())?;
-        if rest.as_bytes()[end] == b'"' {
-            self.at += end + 2;
-            return Ok(Text::from(&rest[..end]));
-        }
-        self.escaped()
+    /// Passes a text that stands for itself; none when it does not, or has no end.
+    fn plain(&mut self) -> Option<&'a str> {
+        let begin = self.at + 1;
+        let end = begin + odd(self.text.as_bytes().get(begin..)?)?;
+        let text = self.text.get(begin..end).filter(|_| self.text.as_bytes()[end] == b'"')?;
+        self.at = end + 1;
+        Some(text)
     }
 
-    /// A text with escapes.
+    /// Any other text.
     #[cold]
     fn escaped(&mut self) -> Result<Text> {
-        let rest = &self.text[self.at..];
-        let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+        let mut texts = serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter::<String>();
         let text = texts.next().unwrap_or_else(|| Err(self.wrong()))?;
         self.at += texts.byte_offset();
         Ok(Text::from(text))
     }
 
     fn object(&mut self, depth: u32) -> Result<Members> {
-        let mut members = Builder::default();
+        let mut members = Builder::new(self.is_literal);
         self.at += 1;
         if self.next() == b'}' {
             self.at += 1;
@@ -154,12 +159,15 @@ impl<'a> Reader<'a> {
             if self.next() != b'"' {
                 return Err(self.wrong());
             }
-            let name = self.string()?;
+            let value = match self.plain() {
+                Some(name) => members.slot(name),
+                None => members.slot(&self.escaped()?),
+            };
             if self.next() != b':' {
                 return Err(self.wrong());
             }
             self.at += 1;
-            members.push(name, self.value(depth)?);
+            self.read(value, depth)?;
             if !self.goes_on(b'}')? {
                 return Ok(members.into());
             }
@@ -174,7 +182,9 @@ impl<'a> Reader<'a> {
             return Ok(items);
         }
         loop {
-            items.push(self.value(depth)?);
+            let mut item = Value::Null;
+            self.read(&mut item, depth)?;
+            items.push(item);
             if !self.goes_on(b']')? {
                 return Ok(items);
             }

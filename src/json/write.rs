@@ -18,9 +18,15 @@ impl Members {
             if at > 0 {
                 out.push(',');
             }
-            string(out, name);
+            match self.is_literal() {
+                true => quoted(out, name),
+                false => string(out, name),
+            }
             out.push(':');
-            value.write(out);
+            match value {
+                Value::String(text) if self.is_literal() => quoted(out, text),
+                value => value.write(out),
+            }
         }
         out.push('}');
     }
@@ -50,20 +56,20 @@ impl Value {
 }
 
 /// Bytes that do not stand for themselves in a text: control characters and some more.
-pub struct Odd([u8; 256]);
+struct Odd([bool; 256]);
 
 impl Odd {
     /// Control characters and these; made when the library is built.
-    pub const fn and(more: &[u8]) -> Odd {
-        let mut odd = [0; 256];
+    const fn and(more: &[u8]) -> Odd {
+        let mut odd = [false; 256];
         let mut at = 0;
         while at < 0x20 {
-            odd[at] = 1;
+            odd[at] = true;
             at += 1;
         }
         at = 0;
         while at < more.len() {
-            odd[more[at] as usize] = 1;
+            odd[more[at] as usize] = true;
             at += 1;
         }
         Odd(odd)
@@ -72,37 +78,52 @@ impl Odd {
     /// Whether one of them is there. All are looked at: to ask after each takes longer.
     #[inline]
     fn is_in(&self, bytes: &[u8]) -> bool {
-        bytes.iter().fold(0, |odd, byte| odd | self.0[usize::from(*byte)]) != 0
+        bytes.iter().fold(false, |odd, byte| odd | self.0[usize::from(*byte)])
     }
 
     /// Where the first of them is.
     #[inline]
-    pub fn find(&self, text: &str) -> Option<usize> {
-        let (fours, _) = text.as_bytes().as_chunks::<4>();
+    fn find(&self, bytes: &[u8]) -> Option<usize> {
+        let (fours, _) = bytes.as_chunks::<4>();
         let mut at = 0;
         while fours.get(at).is_some_and(|four| !self.is_in(four)) {
             at += 1;
         }
         at *= 4;
-        while self.0[usize::from(*text.as_bytes().get(at)?)] == 0 {
+        while !self.0[usize::from(*bytes.get(at)?)] {
             at += 1;
         }
         Some(at)
     }
-
-    /// Whether a text has none of them: nearly every one goes out as it is.
-    #[inline]
-    pub fn is_plain(&self, text: &str) -> bool {
-        !self.is_in(text.as_bytes())
-    }
 }
 
 /// What JSON names.
-pub(super) static ODD: Odd = Odd::and(b"\"\\");
+static ODD: Odd = Odd::and(b"\"\\");
+
+/// The place of the first byte that does not stand for itself in a text: a quote, a backslash, a control character.
+#[inline]
+pub(super) fn odd(text: &[u8]) -> Option<usize> {
+    ODD.find(text)
+}
+
+/// Also the bytes with which a character begins that some server escapes.
+static ANYWHERE_ODD: Odd = Odd::and(b"\"\\\x7f\xc2\xe2");
+
+/// Whether a text stands for itself in every form that we write or sign.
+pub fn is_literal(text: &str) -> bool {
+    !ANYWHERE_ODD.is_in(text.as_bytes())
+}
+
+/// The same of each text inside a document, where a quote without a backslash before it ends a text.
+pub(super) fn is_literal_inside(document: &str) -> bool {
+    // Not by a table: so many bytes are looked at at once.
+    let is_odd = |byte: u8| (byte < 0x20) | (byte == b'\\') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2);
+    !document.bytes().fold(false, |odd, byte| odd | is_odd(byte))
+}
 
 /// Appends a text in quotes.
 pub fn string(out: &mut String, text: &str) {
-    if ODD.is_plain(text) {
+    if !ODD.is_in(text.as_bytes()) {
         return quoted(out, text);
     }
     // A text always has a JSON form.

@@ -1,7 +1,7 @@
 //! The members of a record as one link sends them: shared with the caller, not copied.
 
 use super::Members;
-use crate::json::Value;
+use crate::json::{Value, is_literal};
 use std::sync::Arc;
 
 /// The names that tell the library where a record goes; links that want them inside have them in the head.
@@ -9,6 +9,8 @@ const ADDRESS: [&str; 2] = ["service_name", "data_target"];
 
 /// The member that only makes the bytes other ones.
 const STAMP: &str = "random_temp";
+
+const ADDRESS_AND_STAMP: [&str; 3] = [ADDRESS[0], ADDRESS[1], STAMP];
 
 /// Members in the order in which they are sent: the head, the software's own, the stamp.
 #[derive(Debug, Clone)]
@@ -41,15 +43,41 @@ impl Data {
         self.stamp = Some(Value::from(text));
     }
 
+    /// The software's members, those that are not sent as they are among them.
+    pub fn own(&self) -> &Members {
+        &self.own
+    }
+
     fn is_own(&self, name: &str) -> bool {
-        (self.is_addressed || !ADDRESS.contains(&name)) && (self.stamp.is_none() || name != STAMP)
+        !self.hidden().contains(&name)
+    }
+
+    /// The software's members that are not sent as they are.
+    fn hidden(&self) -> &'static [&'static str] {
+        match (self.is_addressed, &self.stamp) {
+            (true, None) => &[],
+            (true, Some(_)) => &[STAMP],
+            (false, None) => &ADDRESS,
+            (false, Some(_)) => &ADDRESS_AND_STAMP,
+        }
     }
 
     /// Every member, as sent.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let own = self.own.iter();
         let head = self.head.iter().map(|(name, value)| (*name, value));
-        head.chain(own.filter(|(name, _)| self.is_own(name))).chain(self.stamp.iter().map(|value| (STAMP, value)))
+        head.chain(self.own.iter_but(self.hidden())).chain(self.stamp.iter().map(|value| (STAMP, value)))
+    }
+
+    /// Every member, and those of the software's that are not sent as they are.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let head = self.head.iter().map(|(name, value)| (*name, value));
+        head.chain(self.own.iter()).chain(self.stamp.iter().map(|value| (STAMP, value)))
+    }
+
+    /// Whether every name and text directly in it is known to stand for itself in every form.
+    pub fn is_literal(&self) -> bool {
+        let mut head = self.head.iter().filter_map(|(_, value)| value.as_str());
+        self.own.is_literal() && head.all(is_literal)
     }
 
     /// A copy, for links that make something else of them.

@@ -152,7 +152,7 @@ impl Sdk {
             way.link.check(&way.request(&members, Instant::now(), RequestKind::Backlog))?;
         }
         // In the software's own words, unless they stand on several lines.
-        let has_lines = json.bytes().fold(false, |has, byte| has | (byte < b' '));
+        let has_lines = !members.is_literal() && json.bytes().any(|byte| byte < b' ');
         let text = || if has_lines { members.text() } else { json.trim_ascii().to_owned() };
         outbox.submit(ways.iter().map(|way| part(way, &members, text())).collect())
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod check;
+mod close;
 mod deliver;
 mod files;
 mod open;
@@ -10,6 +11,7 @@ mod pay_status;
 mod platforms;
 mod route;
 
+pub use self::close::Closed;
 pub use self::outcome::Outcome;
 pub(crate) use self::outcome::of_reply;
 pub(crate) use self::route::request;
@@ -329,59 +331,6 @@ impl Sdk {
     /// Whether this is the dispatch thread, in a callback.
     pub fn is_in_callback(&self) -> bool {
         self.inbox.is_in_callback()
-    }
-
-    /// Ends everything: wakes every sleeper, joins every thread, drops every handler. Answers that are on their way get
-    /// up to `timeout` to arrive. Tells what is left: downlinks that stay unanswered, answers that were not sent, and records
-    /// that wait in the store. From inside a callback it is refused. A callback that does not return within `timeout` is left
-    /// behind: its thread ends, and drops the handlers, when it returns.
-    pub fn close(&self, timeout: Duration) -> Result<u64> {
-        if self.inbox.is_in_callback() {
-            return Err(Error::new(Code::InCallback, "close would wait for the callback that it is called from"));
-        }
-        if self.is_closed.swap(true, Ordering::AcqRel) {
-            return Err(Error::new(Code::Closed, "the handle is closed already"));
-        }
-        self.closing.cancel();
-        let deadline = Instant::now() + timeout;
-        if let Some(listener) = &self.listener {
-            listener.shut();
-        }
-        self.answers.drain(deadline);
-        for link in self.links.iter() {
-            link.shut();
-        }
-        let unsent = self.answers.stop();
-        if let Some(outbox) = &self.outbox {
-            outbox.stop();
-        }
-        self.inbox.set_outlet(None);
-        self.log.set_tap(None);
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
-        let (unanswered, has_ended) = self.inbox.close(left);
-        if let Some(outbox) = &self.outbox {
-            // What is still under way gets to the disk, and the next handle may open it at once.
-            outbox.store().close();
-        }
-        if !has_ended {
-            return Err(Error::new(Code::Timeout, "a callback has not returned in time; its thread ends when it does"));
-        }
-        if let Some(outbox) = &self.outbox {
-            // Whoever opens the folder next must not find it locked.
-            outbox.store().close();
-        }
-        let records = self.outbox.as_ref().map_or(0, |outbox| outbox.store().total().records.max(0).unsigned_abs());
-        self.log.info(format_args!(
-            "closed: {unanswered} downlinks without an answer, {unsent} answers not sent, {records} records wait on disk"
-        ));
-        Ok(unanswered + unsent + records)
-    }
-}
-
-impl Drop for Sdk {
-    fn drop(&mut self) {
-        // Closed already, most often; the result tells nothing more then.
-        let _ = self.close(Duration::ZERO);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The normal form: the one text of a JSON value that the cloud's server signs. It parses what it receives and writes it
 //! out again; sending exactly that text makes both sides sign the same bytes.
 
-use crate::json::{Odd, Value, quoted};
+use crate::json::{Value, is_literal, quoted};
 use std::fmt::Write;
 
 /// A number that has no normal form: its exponent is beyond what the server can hold.
@@ -15,16 +15,27 @@ pub fn text(value: &Value) -> Result<String, NumberTooWide> {
     Ok(out)
 }
 
-/// Appends the normal form of an object with these members.
-pub fn object<'a>(out: &mut String, members: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<(), NumberTooWide> {
+/// Appends the normal form of an object with these members. Names and texts that are known to be literal are not looked at.
+pub fn object<'a>(
+    out: &mut String,
+    members: impl Iterator<Item = (&'a str, &'a Value)>,
+    is_literal: bool,
+) -> Result<(), NumberTooWide> {
+    let string = if is_literal { quoted } else { string };
     let mut before = '{';
-    // Nulls do not reach the server.
-    for (name, value) in members.filter(|(_, value)| !value.is_null()) {
+    for (name, value) in members {
+        if value.is_null() {
+            // Nulls do not reach the server.
+            continue;
+        }
         out.push(before);
         before = ',';
         string(out, name);
         out.push(':');
-        write_value(out, value)?;
+        match value {
+            Value::String(text) => string(out, text),
+            value => write_value(out, value)?,
+        }
     }
     if before == '{' {
         out.push(before);
@@ -49,18 +60,15 @@ fn write_value(out: &mut String, value: &Value) -> Result<(), NumberTooWide> {
             }
             out.push(']');
         }
-        Value::Object(members) => object(out, members.iter())?,
+        Value::Object(members) => object(out, members.iter(), members.is_literal())?,
     }
     Ok(())
 }
 
-/// C2 and E2 begin characters that may need an escape.
-static ODD: Odd = Odd::and(b"\"\\\x7f\xc2\xe2");
-
 /// Appends a JSON string as the server writes it: raw, but for quote, backslash, control characters and the two
 /// line separators.
 pub fn string(out: &mut String, text: &str) {
-    if ODD.is_plain(text) { quoted(out, text) } else { escaped(out, text) }
+    if is_literal(text) { quoted(out, text) } else { escaped(out, text) }
 }
 
 #[cold]
@@ -94,7 +102,7 @@ fn escaped(out: &mut String, text: &str) {
 
 /// The length that a text has as a JSON string.
 pub fn length(text: &str) -> usize {
-    if ODD.is_plain(text) {
+    if is_literal(text) {
         return text.len() + 2;
     }
     let mut out = String::new();
@@ -104,6 +112,10 @@ pub fn length(text: &str) -> usize {
 
 /// Numbers keep their digits: exact decimals, never doubles.
 fn write_number(out: &mut String, source: &str) -> Result<(), NumberTooWide> {
+    if !source.starts_with('0') && source.bytes().all(|byte| byte.is_ascii_digit()) {
+        out.push_str(source);
+        return Ok(());
+    }
     let (negative, rest) = match source.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, source),

@@ -84,10 +84,12 @@ int main(int count, char **words) {
 
     begun = now_ms();
     EXPECT(PARKLINK_E_TIMEOUT, parklink_close(lot, 300, &left));
-    CHECK(left == 0 && now_ms() - begun < 10000);
+    /* All that nobody has answered. */
+    CHECK(left >= 100 && now_ms() - begun < 10000);
     CHECK(counted(&destroyed) == 0);
     EXPECT(PARKLINK_E_CLOSED, parklink_status(lot, &reply));
     EXPECT(PARKLINK_E_CLOSED, parklink_close(lot, 0, &left));
+    CHECK(left == 0);
 
     /* It returns at last: its destroy runs, and no other callback. */
     pthread_mutex_lock(&lock);

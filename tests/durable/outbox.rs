@@ -407,7 +407,7 @@ fn status_flush_and_close_tell_what_is_left() {
     assert_eq!((status["bolink"]["records"].as_i64(), status["total"]["records"].as_i64()), (Some(5), Some(5)));
     assert!(status["bolink"]["oldest_ms"].as_i64().unwrap() > 1_700_000_000_000);
     until("an error is told", || sdk.status()["links"]["bolink"]["last_error"].is_string());
-    assert_eq!(sdk.close(Duration::from_secs(2)).unwrap(), 5);
+    assert_eq!(sdk.close(Duration::from_secs(2)).unwrap().left, 5);
     // Nobody holds the folder any more, and nothing is lost.
     let sdk = open(&folder.0, platform.port, json!({}));
     assert_eq!(sdk.status()["outbox"]["total"]["records"], 5);
@@ -420,7 +420,7 @@ fn status_flush_and_close_tell_what_is_left() {
     sdk.poll(Duration::from_secs(5)).unwrap();
     platform.down(true);
     sdk.submit(&entry("LEFT").to_string()).unwrap();
-    assert_eq!(sdk.close(Duration::from_secs(2)).unwrap(), 2);
+    assert_eq!(sdk.close(Duration::from_secs(2)).unwrap().left, 2);
     let sdk = open(&folder.0, platform.port, json!({}));
     platform.down(false);
     settled(&sdk);

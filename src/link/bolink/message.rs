@@ -18,7 +18,7 @@ impl Signed {
         let mut tail = String::with_capacity(512);
         tail.push_str("\"data\":");
         let begin = tail.len();
-        normal::object(&mut tail, data.iter()).map_err(|number| {
+        normal::object(&mut tail, data.iter(), data.is_literal()).map_err(|number| {
             Error::new(Code::Invalid, format!("the number {} is beyond what the platform can hold", number.0))
         })?;
         let mut head = String::with_capacity(160);

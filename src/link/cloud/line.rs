@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::json::Value;
-use crate::link::Data;
+use crate::link::{Data, Members};
 use crate::wire::normal;
 use crate::wire::sign::Sign;
 
@@ -31,12 +31,10 @@ pub fn signed(data: &Data, key: &str) -> Result<Signed> {
 /// The text that is signed.
 pub fn text(data: &Data) -> Result<String> {
     let mut text = String::with_capacity(512);
-    let mut magic = None;
-    let members = data.iter().inspect(|(name, value)| magic = magic.or_else(|| magic_name(name, value)));
-    normal::object(&mut text, members).map_err(|number| {
+    normal::object(&mut text, data.iter(), data.is_literal()).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
     })?;
-    magic.map_or(Ok(text), |name| {
+    magic_name(data.own()).map_or(Ok(text), |name| {
         let message = format!("a member may not be called {name}: the cloud's parser takes it for itself");
         Err(Error::new(Code::Invalid, message))
     })
@@ -45,14 +43,18 @@ pub fn text(data: &Data) -> Result<String> {
 /// The server's parser gives these names a meaning of its own: it refuses or replaces them.
 const MAGIC: [&str; 2] = ["@type", "$ref"];
 
-/// Such a name: a member's, or of what is inside it.
-fn magic_name(name: &str, value: &Value) -> Option<&'static str> {
-    let inside = match value {
-        Value::Object(members) => members.iter().find_map(|(name, value)| magic_name(name, value)),
-        Value::Array(items) => items.iter().find_map(|item| magic_name("", item)),
+/// Such a name: a member's, or of what is inside them.
+fn magic_name(members: &Members) -> Option<&'static str> {
+    let own = MAGIC.into_iter().find(|name| members.contains_key(name));
+    own.or_else(|| members.values().find_map(magic_inside))
+}
+
+fn magic_inside(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Object(members) => magic_name(members),
+        Value::Array(items) => items.iter().find_map(magic_inside),
         _ => None,
-    };
-    MAGIC.into_iter().find(|magic| *magic == name).or(inside)
+    }
 }
 
 /// Whether the server's resend guard looks at this service.
@@ -91,16 +93,16 @@ fn length_around(service: &str, token: Option<&str>, text: usize) -> usize {
 /// A quick look that nearly every record passes: it could be sent, and its line is no longer than that.
 pub fn surely_fits(service: &str, data: &Data, limit: usize) -> bool {
     let length = |value: &Value| match value {
-        Value::String(text) => Some(normal::length(text)),
+        Value::String(text) => Some("\"\"".len() + text.len()),
         // One with an exponent may grow.
-        Value::Number(digits) => Some(digits.len()).filter(|_| !digits.contains(['e', 'E'])),
+        Value::Number(digits) => Some(digits.len()).filter(|_| !digits.bytes().any(|byte| matches!(byte, b'e' | b'E'))),
         Value::Bool(_) | Value::Null => Some("false".len()),
         Value::Array(_) | Value::Object(_) => None,
     };
-    let members = data.iter().try_fold("{}".len(), |sum, (name, value)| {
-        (!MAGIC.contains(&name)).then(|| Some(sum + normal::length(name) + ":,".len() + length(value)?)).flatten()
-    });
-    members.is_some_and(|text| length_around(service, None, text) <= limit)
+    let text =
+        data.all().try_fold("{}".len(), |sum, (name, value)| Some(sum + "\"\":,".len() + name.len() + length(value)?));
+    let fits = text.is_some_and(|text| length_around(service, None, text) <= limit);
+    fits && data.is_literal() && magic_name(data.own()).is_none()
 }
 
 /// Refuses what the server would throw away without a word.
@@ -125,7 +127,7 @@ pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{Members, json};
+    use crate::json::json;
 
     fn members(value: Value) -> Data {
         Data::from(value.as_object().unwrap().clone())
@@ -179,7 +181,7 @@ mod tests {
             let data = Data::from(members);
             let length = length_around("in_park", None, text(&data).unwrap().len());
             assert!(!surely_fits("in_park", &data, length - 1), "{data:?}");
-            let is_plain = !matches!(value, Value::Array(_) | Value::Object(_));
+            let is_plain = data.is_literal() && !matches!(value, Value::Array(_) | Value::Object(_));
             assert_eq!(surely_fits("in_park", &data, length + 32), is_plain, "{data:?}");
         }
         assert!(!surely_fits("in_park", &members(json!({"$ref": "x"})), 1024));
