@@ -1,5 +1,8 @@
 """The library against the cloud's referee: records that were refused and come again (cloud-tcp 4 and 4.1), and callers that
 wait for the limits."""
+import socket
+import time
+
 import parklink
 import cloud_facts as facts
 import cloud_faults as fault
@@ -79,3 +82,21 @@ class WaitingForTheLimit(CloudCase):
         self.cloud.plan("in_park", fault.late(0.01), times=1000)
         calls = [self.beside(p.try_in_park, self.order()) for _ in range(28)]
         self.assertEqual([call.wait(8)[0] for call in calls], [parklink.OK] * 28)
+
+
+class NoConnection(CloudCase):
+    def test_a_call_keeps_to_its_time_while_connecting_hangs(self):
+        """An address that does not even refuse: the call waits its own time, not the connection's."""
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            waiting = [socket.socket() for _ in range(3)]
+            for one in waiting:
+                self.addCleanup(one.close)
+                one.setblocking(False)
+                one.connect_ex(full.getsockname())
+            p = self.open(self.config(full.getsockname()[1], cloud={"request_timeout_ms": 300, "connect_timeout_ms": 20000}))
+            begun = time.monotonic()
+            code, _ = p.try_in_park(self.order())
+            self.assertEqual(code, parklink.OFFLINE)
+            self.assertLess(time.monotonic() - begun, 5)

@@ -127,6 +127,7 @@ impl Link for CloudLink {
         }
         let (done, outcome) = once();
         let is_answer = request.kind == RequestKind::Answer;
+        let deadline = request.deadline;
         let reading = {
             let mut state = inner.lock();
             state.queue(&inner.facts, request, done)?;
@@ -137,6 +138,10 @@ impl Link for CloudLink {
         Ok(Box::new(move || {
             if let Some(reading) = reading {
                 reading.read_for(|frame| inner.take(frame), || outcome.is_ready(), || inner.lock().is_idle());
+            }
+            // While there is no connection nobody else looks at the queue's time.
+            if !outcome.wait_until(deadline) {
+                inner.lock().expire_queue(Instant::now());
             }
             let dropped = || Err(Error::new(Code::Internal, "the cloud link dropped a request"));
             outcome.take().unwrap_or_else(dropped)

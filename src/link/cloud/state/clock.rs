@@ -34,6 +34,11 @@ impl State {
                 None => {}
             }
         }
+        self.expire_queue(now);
+    }
+
+    /// Ends what has waited its time without having been sent.
+    pub fn expire_queue(&mut self, now: Instant) {
         while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
             if let Some(job) = self.queue.remove(at) {
                 job.unsent(self.late_in_queue());
