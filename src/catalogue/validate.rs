@@ -147,16 +147,17 @@ impl Check<'_> {
         if !is_kind(field.kind, value) {
             return self.problem(at, name, Rule::Kind(field.kind), Some(described(value)));
         }
-        if field.values.is_empty() && (field.kind != Kind::String || field.max_len.is_none()) {
+        let max_len = field.max_len.filter(|_| matches!(field.kind, Kind::String | Kind::Number));
+        if field.values.is_empty() && max_len.is_none() {
             return;
         }
         let Some(text) = text_of(value) else { return };
         if !field.values.is_empty() && !field.values.iter().any(|allowed| same_text(allowed, &text)) {
             return self.problem(at, name, Rule::Values(field.values), Some(shortened(&text)));
         }
-        match field.max_len {
+        match max_len {
             // No text has more characters than bytes.
-            Some(max) if field.kind == Kind::String && text.len() > max as usize => {
+            Some(max) if text.len() > max as usize => {
                 let length = text.chars().count();
                 if length <= max as usize {
                     return;

@@ -124,8 +124,12 @@ fn recognise(platform: Platform, service: &str, message: &Members) -> (Option<&'
         let kind = if interface.expects_reply { EventKind::Request } else { EventKind::Notice };
         return (Some(interface), kind);
     }
-    let uplink = catalogue::uplink(platform, service).or_else(|| catalogue::by_reply_name(platform, service));
-    match uplink {
+    let known = |platform| {
+        catalogue::uplink_for(platform, service, message).or_else(|| catalogue::by_reply_name(platform, service))
+    };
+    // The cloud also carries Bolink's records on, and brings their results.
+    let relayed = || known(Platform::Bolink).filter(|_| platform == Platform::Cloud);
+    match known(platform).or_else(relayed) {
         Some(interface) if message.contains_key("state") => (Some(interface), EventKind::Result),
         // A newer platform's: the software may know it, and may answer.
         _ => (None, EventKind::Request),

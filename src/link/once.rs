@@ -2,6 +2,7 @@
 //! only takes the processor from whoever brings it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 enum Slot<T> {
     Empty,
@@ -70,6 +71,22 @@ impl<T> Taker<T> {
         !matches!(*self.0.lock(), Slot::Empty | Slot::Awaited)
     }
 
+    /// Waits until the end is there, or until that time; false when it was the time.
+    pub fn wait_until(&self, time: Instant) -> bool {
+        let mut slot = self.0.lock();
+        loop {
+            if !matches!(*slot, Slot::Empty | Slot::Awaited) {
+                return true;
+            }
+            let left = time.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            *slot = Slot::Awaited;
+            slot = self.0.filled.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     /// Waits for the value; `None` when the giver went without giving.
     pub fn take(self) -> Option<T> {
         let mut slot = self.0.lock();
@@ -99,5 +116,15 @@ mod tests {
         drop(giver);
         assert!(taker.is_ready());
         assert_eq!(taker.take(), None);
+    }
+
+    #[test]
+    fn waiting_ends_with_the_value_or_with_the_time() {
+        let (giver, taker) = once();
+        assert!(!taker.wait_until(Instant::now()));
+        assert!(!taker.wait_until(Instant::now() + std::time::Duration::from_millis(5)));
+        giver.give(7);
+        assert!(taker.wait_until(Instant::now()));
+        assert_eq!(taker.take(), Some(7));
     }
 }

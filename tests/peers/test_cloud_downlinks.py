@@ -91,6 +91,14 @@ class Events(CloudCase):
         event = p.poll(2000)
         self.assertEqual((event["service_name"], event["data"]["a"]), ("brand_new_2", 1))
 
+    def test_a_later_result_asks_for_nothing(self):
+        """Results of records come under their service_name (SDK 3), also of Bolink's that the cloud carried on."""
+        p = self.polled()
+        for name in ("upload_park_data", "code_url"):
+            self.cloud.downlink(name, {"state": 1, "errmsg": ""}, wrapped=False)
+            event = p.poll(2000)
+            self.assertEqual((event["service_name"], event["kind"], event["event_id"]), (name, "result", 0))
+
     def test_a_downlink_is_never_a_reply(self):
         """A downlink's name, state or order_id do not make it the answer to the request under way."""
         p = self.polled()

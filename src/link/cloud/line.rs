@@ -124,6 +124,18 @@ pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limi
     ))
 }
 
+/// The same for the login, which the options make.
+pub fn measure_login(login: &Signed, limit: usize) -> Result<()> {
+    let length = compose("login", None, login).len() - 1;
+    if length <= limit {
+        return Ok(());
+    }
+    let message = format!(
+        "the login's line would be {length} bytes, the cloud takes {limit} (cloud.line_limit); shorten local_id or set_params"
+    );
+    Err(Error::new(Code::Config, message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,6 +62,8 @@ impl CloudLink {
         let key = config.text("ckey").or_else(|| config.text("ukey")).unwrap_or_default().to_owned();
         let login = line::signed(&Data::from(login_data(config)), &key)?;
         let count = |key| usize::try_from(config.number(key)).unwrap_or(0);
+        let line_limit = count("cloud.line_limit");
+        line::measure_login(&login, line_limit)?;
         let cancel = Arc::new(Cancel::default());
         let facts = Facts {
             key,
@@ -69,7 +71,7 @@ impl CloudLink {
             heartbeat: Duration::from_secs(config.number("cloud.heartbeat_s").unsigned_abs()),
             heartbeat_patience: config.millis("cloud.heartbeat_timeout_ms"),
             request_patience: config.millis("cloud.request_timeout_ms"),
-            line_limit: count("cloud.line_limit"),
+            line_limit,
             login_pause: config.millis("cloud.login_pause_ms"),
             log: log.clone(),
         };
@@ -125,6 +127,7 @@ impl Link for CloudLink {
         }
         let (done, outcome) = once();
         let is_answer = request.kind == RequestKind::Answer;
+        let deadline = request.deadline;
         let reading = {
             let mut state = inner.lock();
             state.queue(&inner.facts, request, done)?;
@@ -135,6 +138,10 @@ impl Link for CloudLink {
         Ok(Box::new(move || {
             if let Some(reading) = reading {
                 reading.read_for(|frame| inner.take(frame), || outcome.is_ready(), || inner.lock().is_idle());
+            }
+            // While there is no connection nobody else looks at the queue's time.
+            if !outcome.wait_until(deadline) {
+                inner.lock().expire_queue(Instant::now());
             }
             let dropped = || Err(Error::new(Code::Internal, "the cloud link dropped a request"));
             outcome.take().unwrap_or_else(dropped)

@@ -51,8 +51,13 @@ impl Rate {
 
     /// When the next request may go; `None`: now.
     pub fn ready_at(&self, is_order: bool, now: Instant) -> Option<Instant> {
+        self.free_at(is_order).filter(|at| *at > now)
+    }
+
+    /// The same, also when that moment is past already.
+    pub fn free_at(&self, is_order: bool) -> Option<Instant> {
         let order = is_order.then(|| self.orders.ready_at()).flatten();
-        [order, self.requests.ready_at(), self.blocked_until].into_iter().flatten().max().filter(|at| *at > now)
+        [order, self.requests.ready_at(), self.blocked_until].into_iter().flatten().max()
     }
 
     /// A request was sent.

@@ -34,6 +34,11 @@ impl State {
                 None => {}
             }
         }
+        self.expire_queue(now);
+    }
+
+    /// Ends what has waited its time without having been sent.
+    pub fn expire_queue(&mut self, now: Instant) {
         while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
             if let Some(job) = self.queue.remove(at) {
                 job.unsent(self.late_in_queue());
@@ -83,6 +88,11 @@ impl State {
             && self.beat_due(facts).is_none_or(|due| due >= time)
     }
 
+    /// Nothing but the limits keeps the next request back.
+    fn may_send(&self) -> bool {
+        self.wire.is_some() && self.token.is_some() && !self.wants_login && self.under_way.is_none()
+    }
+
     /// When the heartbeat is to be sent, or its answer has been waited for long enough.
     fn beat_due(&self, facts: &Facts) -> Option<Instant> {
         (self.phase == Phase::Up).then(|| self.beat_sent.map_or(self.beat_at, |sent| sent + facts.heartbeat_patience))
@@ -90,13 +100,74 @@ impl State {
 
     /// When something is due next.
     pub fn next_look(&self, facts: &Facts, now: Instant) -> Instant {
-        let waiting = self.queue.front();
-        let rate = waiting.and_then(|job| self.rate.ready_at(job.is_guarded, now)).filter(|_| self.under_way.is_none());
+        // Its moment may have come since it was looked at: then it is due at once, not never.
+        let waiting = self.queue.front().filter(|_| self.may_send());
+        let rate = waiting.and_then(|job| self.rate.free_at(job.is_guarded));
         let queued = self.queue.iter().map(|job| job.request.deadline).min();
         let login =
             self.login_not_before.filter(|_| self.wants_login && self.wire.is_some() && self.under_way.is_none());
         let way = self.under_way.as_ref().map(UnderWay::deadline);
         let soonest = [rate, queued, self.beat_due(facts), login, way].into_iter().flatten().min();
         soonest.unwrap_or(now + Duration::from_secs(60)).max(now + Duration::from_millis(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::members;
+    use crate::link::cloud::line;
+    use crate::link::cloud::rate::Rate;
+    use crate::link::once::once;
+    use crate::link::{Data, Request, RequestKind};
+    use crate::log::{Level, Log};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_request_whose_moment_came_between_two_looks_is_due_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let data = Data::from(members! {"order_id": "A1"});
+        let facts = Facts {
+            key: "k".into(),
+            login: line::signed(&data, "k").unwrap(),
+            heartbeat: Duration::from_secs(3600),
+            heartbeat_patience: Duration::from_secs(3600),
+            request_patience: Duration::from_secs(3600),
+            line_limit: 1024,
+            login_pause: Duration::ZERO,
+            log: Arc::new(Log::new(Level::Error)),
+        };
+        let span = Duration::from_secs(11);
+        let mut state = State::new(Rate::new(0, 1, span));
+        let now = Instant::now();
+        state.phase = Phase::Up;
+        state.beat_at = now + facts.heartbeat;
+        state.wire = Some(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        state.token = Some("t".into());
+        let mut waits = Vec::new();
+        for _ in 0..2 {
+            let request = Request {
+                interface: None,
+                service: "park_log".into(),
+                data: data.clone(),
+                deadline: now + Duration::from_secs(3600),
+                kind: RequestKind::Live,
+            };
+            let (done, outcome) = once();
+            state.queue(&facts, request, done).unwrap();
+            waits.push(outcome);
+        }
+        state.pump(&facts, now);
+        state.empty(&facts, now);
+        assert_eq!(state.queue.len(), 1, "the second waits for the limit");
+        let free = now + span + Duration::from_millis(20);
+        assert_eq!(state.next_look(&facts, now), free);
+        // Looked at just before, found waiting; told when to look again just after.
+        state.pump(&facts, free - Duration::from_micros(1));
+        assert_eq!(state.queue.len(), 1);
+        assert!(state.next_look(&facts, free) <= free + Duration::from_millis(1));
+        state.pump(&facts, free);
+        assert!(state.queue.is_empty());
     }
 }

@@ -132,7 +132,13 @@ impl State {
         } else if is_nameless && text.contains(OVER_TIMES) {
             self.rate.refused(now);
             self.refused(facts, *job, &text, now);
+        } else if is_already_handled(&reply) && self.guard.must_change(job.signed.sign) {
+            // The older server remembers signatures of every service: it speaks of the try that it refused.
+            self.refused(facts, Job { is_guarded: true, ..*job }, &text, now);
         } else {
+            if job.is_guarded && !is_settled(&reply) {
+                self.guard.refused(job.signed.sign);
+            }
             job.end(Ok(reply));
         }
         self.pump(facts, now);
@@ -144,8 +150,8 @@ impl State {
         facts.log.warn(format_args!("cloud: {} was not taken: {text}", job.request.service));
         let is_rate = text.contains(OVER_TIMES);
         let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
+        self.guard.refused(job.signed.sign);
         if job.is_guarded {
-            self.guard.refused(job.signed.sign);
             match vary(&mut job.request.data, &facts.key) {
                 Ok(signed) => job.signed = signed,
                 Err(error) => return job.end(Err(error)),
@@ -212,6 +218,12 @@ pub fn is_already_handled(reply: &Members) -> bool {
 
 fn is_state(reply: &Members, state: &str) -> bool {
     reply.plain("state") == state
+}
+
+/// Whether the same bytes again may be taken for done when the server calls them handled: not after a refusal, for it
+/// remembers them before it looks at them, and not while the outcome is still to come.
+fn is_settled(reply: &Members) -> bool {
+    matches!(&*reply.plain("state"), "" | "1") || is_already_handled(reply)
 }
 
 fn errmsg(reply: &Members) -> Cow<'_, str> {
