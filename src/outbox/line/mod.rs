@@ -13,7 +13,7 @@ use crate::link::backoff::Backoff;
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,8 @@ pub(crate) struct Line {
     news: AtomicBool,
     /// Threads that wait for a change: to wake nobody costs a call of the system too.
     sleepers: AtomicUsize,
+    /// Uploads outside the line that the platform answered.
+    live: AtomicU64,
 }
 
 struct State {
@@ -126,6 +128,7 @@ impl Line {
             changed: Condvar::new(),
             news: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
+            live: AtomicU64::new(0),
         }
     }
 
@@ -334,6 +337,11 @@ impl Line {
         state.paused_until = None;
         drop(state);
         self.tell();
+    }
+
+    /// The platform answered an upload outside the line.
+    pub fn answered_live(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Puts a record back that was not taken for a reason that is not its own: all wait.
