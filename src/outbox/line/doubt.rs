@@ -16,6 +16,11 @@ impl Line {
         self.write_down_and_wait();
     }
 
+    /// The platform answered an upload outside the line.
+    pub fn answered_live(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
     pub fn times_alone(&self, record: &Record) -> i64 {
         let mut state = self.lock();

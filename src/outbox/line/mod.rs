@@ -339,11 +339,6 @@ impl Line {
         self.tell();
     }
 
-    /// The platform answered an upload outside the line.
-    pub fn answered_live(&self) {
-        self.live.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Puts a record back that was not taken for a reason that is not its own: all wait.
     pub fn put_back(&self, record: Record, error: &Error, wait: Option<Duration>) {
         let mut state = self.lock();
