@@ -38,7 +38,6 @@ pub(crate) struct Line {
     news: AtomicBool,
     /// Threads that wait for a change: to wake nobody costs a call of the system too.
     sleepers: AtomicUsize,
-    /// Uploads outside the line that the platform answered.
     live: AtomicU64,
 }
 
