@@ -248,6 +248,13 @@ fn empty_answers_at_once_do_not_spin() {
 }
 
 #[test]
+fn a_poll_that_was_held_shortly_is_followed_at_once() {
+    let bolink = Bolinkish::start(Duration::from_millis(150));
+    let _bench = open(bolink.server.port, json!({"bolink": {"retry_first_ms": 60_000, "retry_longest_ms": 60_000}}));
+    bolink.until("ten polls", |desk| desk.polls >= 10);
+}
+
+#[test]
 fn a_dead_token_costs_one_login_however_many_notice() {
     let bolink = Bolinkish::start(Duration::from_secs(30));
     let bench = open(bolink.server.port, json!({"bolink": {"poll_timeout_ms": 60_000}}));
@@ -302,6 +309,14 @@ fn http_401_is_a_dead_token_too_and_a_second_refusal_is_the_answer() {
         json!({"state": 0, "errmsg": "token expired"})
     );
     bolink.with(|desk| assert_eq!(desk.uploads.len(), 4));
+}
+
+#[test]
+fn a_mark_before_the_answer_is_no_part_of_it() {
+    let bolink = Bolinkish::start(Duration::from_secs(30));
+    let bench = open(bolink.server.port, json!({}));
+    bolink.with(|desk| desk.upload_answers.push_back(answer(200, "\u{FEFF}{\"state\":1}")));
+    assert_eq!(bench.upload("M1").unwrap()["state"], 1);
 }
 
 #[test]

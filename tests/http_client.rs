@@ -513,8 +513,18 @@ fn tls_server() -> Authority {
     let params = rcgen::CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap();
     let certificate = params.signed_by(&server_key, &issuer).unwrap();
 
+    tls_server_with(authority, Some(certificate), &server_key)
+}
+
+/// A server that shows `certificate`, or the trusted one itself.
+fn tls_server_with(
+    trusted: rcgen::Certificate,
+    certificate: Option<rcgen::Certificate>,
+    server_key: &rcgen::KeyPair,
+) -> Authority {
     let folder = tempdir::Folder::new();
-    std::fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+    std::fs::write(folder.path().join("ca.pem"), trusted.pem()).unwrap();
+    let certificate = certificate.unwrap_or(trusted);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -555,6 +565,31 @@ fn a_certificate_of_the_ca_file_is_trusted() {
     let long = "x".repeat(300_000);
     let url = format!("https://localhost:{}/", server.port);
     assert_eq!(bench.post(&url, &long).unwrap().body.len(), long.len() + 7);
+}
+
+/// As `openssl req -x509` makes them: it signed itself, and calls itself an authority.
+#[test]
+fn a_server_may_show_the_certificate_of_the_ca_file_itself() {
+    let signed = |names: &[&str], until: i32| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = rcgen::CertificateParams::new(names).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        tls_server_with(params.self_signed(&key).unwrap(), None, &key)
+    };
+    let post = |server: &Authority, ca_file: String| {
+        let bench = bench(serde_json::json!({"proxy": "", "ca_file": ca_file}));
+        bench.post(&format!("https://127.0.0.1:{}/", server.port), "a").map(|response| response.body)
+    };
+    let server = signed(&["127.0.0.1"], 2090);
+    assert_eq!(post(&server, server.ca_file()).unwrap(), b"secret a");
+    let (other_name, old) = (signed(&["other.example"], 2090), signed(&["127.0.0.1"], 2001));
+    for (server, ca_file) in
+        [(&server, signed(&["127.0.0.1"], 2090).ca_file()), (&other_name, other_name.ca_file()), (&old, old.ca_file())]
+    {
+        assert_eq!(post(server, ca_file).unwrap_err().code, Code::Tls);
+    }
 }
 
 #[test]

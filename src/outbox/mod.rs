@@ -182,6 +182,13 @@ impl Outbox {
             && self.line(platform).is_some_and(|line| line.has_waiting(key))
     }
 
+    /// The platform answered an upload that was not stored.
+    pub fn answered_live(&self, platform: Platform) {
+        if let Some(line) = self.line(platform) {
+            line.answered_live();
+        }
+    }
+
     /// Stores a record that must not overtake its order's older ones, and waits for its turn. The code is queued when
     /// that is not in time.
     pub fn submit_and_wait(&self, platform: Platform, part: NewRecord, deadline: Instant) -> Result<Outcome> {

@@ -101,13 +101,17 @@ impl Sdk {
             }
             Begun::Live(begun) => begun.and_then(|pending| pending()),
         };
-        let error = match live {
-            Ok(reply) => return outcome::of_reply(way.link.platform(), way.interface, way.service(), reply),
-            Err(error) => error,
+        let outcome = match live {
+            Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), reply),
+            Err(error) => Outcome::from(error),
         };
-        match &self.outbox {
-            Some(outbox) if keeps && is_undelivered(error.code) => {
-                match outbox.submit(vec![late(way, members, &error)]) {
+        match (&self.outbox, &outcome.error) {
+            (Some(outbox), Some(error)) if keeps && is_undelivered(error.code) => {
+                // What could never be sent is refused now, not when its turn comes.
+                if let Err(error) = self.could_be_sent(way, members) {
+                    return Outcome::from(error);
+                }
+                match outbox.submit(vec![late(way, members, error)]) {
                     Ok(ticket) => queued(ticket, &error.message),
                     Err(failure) => Outcome::from(Error::new(
                         failure.code,
@@ -115,12 +119,23 @@ impl Sdk {
                     )),
                 }
             }
-            _ => Outcome::from(error),
+            (Some(outbox), None) => {
+                outbox.answered_live(way.link.platform());
+                outcome
+            }
+            _ => outcome,
         }
     }
 
-    fn behind(&self, way: &Way<'_>, members: &Members) -> Outcome {
+    fn could_be_sent(&self, way: &Way<'_>, members: &Arc<Members>) -> Result<()> {
+        way.link.check(&way.request(members, Instant::now(), RequestKind::Backlog))
+    }
+
+    fn behind(&self, way: &Way<'_>, members: &Arc<Members>) -> Outcome {
         let platform = way.link.platform();
+        if let Err(error) = self.could_be_sent(way, members) {
+            return Outcome::from(error);
+        }
         let sent = self.outbox.as_ref().map(|outbox| {
             outbox.submit_and_wait(platform, part(way, members, members.text()), self.deadline(platform))
         });
@@ -149,7 +164,7 @@ impl Sdk {
                 let message = format!("{service} ({}) is a question, not a record: use upload", interface.section);
                 return Err(Error::new(Code::Unsupported, message));
             }
-            way.link.check(&way.request(&members, Instant::now(), RequestKind::Backlog))?;
+            self.could_be_sent(way, &members)?;
         }
         // In the software's own words, unless they stand on several lines.
         let has_lines = !members.is_literal() && json.bytes().any(|byte| byte < b' ');

@@ -39,15 +39,21 @@ fn with_state(interface: Option<&Interface>, reply: &mut Members) {
     reply.or_insert("errmsg", || message);
 }
 
-/// Whether an answer to a charge lacks the number that tells of it: neither paid nor refused.
-fn is_unsaid_charge(interface: Option<&Interface>, reply: &Members) -> bool {
-    interface.is_some_and(|interface| {
-        let tells = || interface.reply_fields.iter().any(|it| it.path == "state" && it.required == Required::Yes);
-        interface.class == Class::Money && !interface.durable && tells()
-    }) && !reply.get("state").is_some_and(is_number)
+/// Whether an answer lacks what tells of its outcome: neither done nor refused. To a charge that is a number; a record
+/// that is kept until the platform has it needs any `state`, where the document says that there is one: a gateway's
+/// words are no receipt.
+fn is_unsaid(interface: Option<&Interface>, reply: &Members) -> bool {
+    let Some(interface) = interface else { return false };
+    let state = reply.get("state").filter(|state| !state.is_null());
+    let is_said = match (interface.durable, interface.class) {
+        (true, _) => state.is_some(),
+        (false, Class::Money) => state.is_some_and(is_number),
+        (false, _) => true,
+    };
+    !is_said && interface.reply_fields.iter().any(|it| it.path == "state" && it.required == Required::Yes)
 }
 
-/// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge.
+/// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge or a record.
 pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
     with_state(interface, &mut reply);
     if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
@@ -58,7 +64,7 @@ pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str
     let state = reply.plain("state");
     let is = |number: u8| reply.get("state").is_some_and(|state| same_value(state, &Value::from(number)));
     let error = match &*state {
-        _ if is_unsaid_charge(interface, &reply) => {
+        _ if is_unsaid(interface, &reply) => {
             let what = if state.is_empty() { "without state" } else { "a state that is no number" };
             let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
             Some(Error::new(Code::Protocol, message))
@@ -94,8 +100,10 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
     let at = outcomes.iter().position(|(platform, _)| *platform == Platform::Bolink).unwrap_or(0);
     let (_, mut first) = outcomes.swap_remove(at);
     let other = outcomes.into_iter().find_map(|(platform, outcome)| outcome.error.map(|error| (platform, error)));
-    if first.error.as_ref().is_none_or(|error| error.code == Code::Pending)
-        && let Some((_, error)) = other
+    // What is on disk is no trouble; what the other platform will never have is.
+    let is_kept = |error: &Error| error.code == Code::Queued;
+    if let Some((_, error)) = other
+        && first.error.as_ref().is_none_or(|it| it.code == Code::Pending || is_kept(it) && !is_kept(&error))
     {
         first.error = Some(error);
     }

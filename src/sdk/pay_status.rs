@@ -1,7 +1,7 @@
 //! SDK 4.1: whether a plate pays without contact, and whether payment can be reached; answered from what the link knows.
 
 use super::{Outcome, Sdk};
-use crate::catalogue::{self, Platform, Side};
+use crate::catalogue::{self, Platform, Side, same_value};
 use crate::error::Result;
 use crate::json::{Value, members};
 use crate::link::Members;
@@ -17,18 +17,23 @@ impl Sdk {
         self.check(catalogue::by_id("bolink.pay_status"), members, Side::Request)?;
         let car_number = members.get("car_number").and_then(Value::as_str).unwrap_or_default();
         let known = self.inbox.balance(car_number);
-        let of = |name: &str, otherwise: Value| {
-            known.as_ref().and_then(|known| known.get(name)).cloned().unwrap_or(otherwise)
+        // Numbers and texts are one to those who push; the answer's kinds are the document's.
+        let of = |name: &str| known.as_ref().and_then(|known| known.get(name));
+        let balance = match of("balance") {
+            Some(Value::Number(text) | Value::String(text)) => text.to_string(),
+            _ => "0.00".to_owned(),
         };
+        let one = Value::from(1);
+        let autopay = of("autopay").is_some_and(|autopay| same_value(autopay, &one) || *autopay == Value::Bool(true));
         let reply = members! {
             "state": 1,
-            "balance": of("balance", Value::from("0.00")),
+            "balance": balance,
             "is_exist": u8::from(known.is_some()),
             "net_status": u8::from(self.is_payment_up()),
             "service_name": "pay_status",
             "car_number": car_number,
             "order_id": members.get("order_id"),
-            "autopay": of("autopay", Value::from(0)),
+            "autopay": u8::from(autopay),
             "errmsg": "",
         };
         Ok(Outcome { reply: Some(reply), error: None })

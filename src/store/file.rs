@@ -329,11 +329,27 @@ pub fn of_io(error: &std::io::Error, path: &Path) -> Error {
     }
 }
 
+fn is_shm_size(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// The error of the database.
 pub fn of_sqlite(error: &rusqlite::Error, path: &Path) -> Error {
     let path = path.display();
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
+        // A value of a kind that was never written: the page is not what it was.
+        None if matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::Utf8Error(..)
+        ) =>
+        {
+            Error::new(Code::StoreDamaged, format!("{error}"))
+        }
+        // The file in shared memory could not be made larger.
+        code if code == Some(ErrorCode::DiskFull) || is_shm_size(error) => {
             Error::new(Code::DiskFull, format!("no room left for {path}; free some space, nothing was acknowledged"))
         }
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::new(
@@ -354,6 +370,13 @@ pub fn of_sqlite(error: &rusqlite::Error, path: &Path) -> Error {
 mod tests {
     use super::*;
     use rusqlite::StatementStatus;
+
+    #[test]
+    fn no_room_for_the_shared_memory_is_a_full_disk() {
+        let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+        let error = of_sqlite(&rusqlite::Error::SqliteFailure(failure, None), Path::new("x"));
+        assert_eq!(error.code, Code::DiskFull);
+    }
 
     #[test]
     fn a_statement_is_planned_once_whatever_is_bound() {

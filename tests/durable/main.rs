@@ -7,6 +7,7 @@
 mod http_support;
 
 mod age;
+mod answers;
 mod child;
 mod cloud;
 mod counts;

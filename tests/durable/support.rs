@@ -71,6 +71,8 @@ pub enum Act {
     Yes,
     /// Refuses it in these words.
     No(&'static str),
+    /// Answers just this; takes nothing.
+    Says(&'static str),
     /// Answers this HTTP status, with `Retry-After` when given; takes nothing.
     Status(u16, Option<u32>),
     /// Closes the connection without having looked.
@@ -216,6 +218,7 @@ fn serve(asked: &Asked, shared: &(Mutex<Desk>, Condvar)) -> Option<Vec<u8>> {
     match act {
         Act::Yes => Some(answer(200, &echo.to_string())),
         Act::No(words) => Some(answer(200, &json!({"state": 0, "errmsg": words}).to_string())),
+        Act::Says(body) => Some(answer(200, body)),
         Act::Status(status, None) => Some(answer(status, "{}")),
         Act::Status(status, Some(wait)) => {
             let head = format!("HTTP/1.1 {status} X\r\nRetry-After: {wait}\r\nContent-Length: 2\r\n\r\n{{}}");

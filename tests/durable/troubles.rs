@@ -128,6 +128,19 @@ fn a_torn_file_is_set_aside_and_what_can_be_read_taken_over() {
     assert_eq!(set_aside(&folder).len(), 1, "once is enough");
 }
 
+/// The rest of the last page reads as zeros, which is no damage to SQLite.
+#[test]
+fn a_file_torn_inside_a_page_is_set_aside_too() {
+    for cut in [1, 777, 2048, 4000] {
+        let folder = Folder::new();
+        filled(&folder, 120);
+        let length = fs::metadata(folder.store()).unwrap().len();
+        fs::OpenOptions::new().write(true).open(folder.store()).unwrap().set_len(length - cut).unwrap();
+        let sdk = try_open(&folder.0).unwrap_or_else(|error| panic!("{cut} bytes less: {error}"));
+        sdk.submit(&entry("NEW").to_string()).unwrap();
+    }
+}
+
 #[test]
 fn a_page_damaged_in_the_middle_costs_that_page_only() {
     let folder = Folder::new();

@@ -199,6 +199,13 @@ class Downlinks(BolinkCase):
         while p.pay_status(ask)["balance"] != "0.00" and time.monotonic() < end:
             time.sleep(0.02)
         self.assertEqual(p.pay_status(ask)["balance"], "0.00")
+        # Number or text: read alike, answered as documented.
+        self.bolink.push({"service_name": "update_balance", "car_number": u"新FFFDD3", "balance": 7.5, "autopay": "1"})
+        end = time.monotonic() + 3
+        while p.pay_status(ask)["balance"] != "7.5" and time.monotonic() < end:
+            time.sleep(0.02)
+        status = p.pay_status(ask)
+        self.assertEqual((status["balance"], status["autopay"]), ("7.5", 1))
 
     def test_net_status_offline(self):
         p = self.link()

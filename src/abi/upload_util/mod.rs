@@ -59,7 +59,7 @@ pub unsafe extern "C" fn UploadUtilNative_Init(json: *const c_char) -> *mut c_ch
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn UploadUtilNative_UploadInParkOrder(json: *const c_char) -> *mut c_char {
     // SAFETY: NULL or a string by contract.
-    answer(|| Ok(current()?.upload_as("in_park", &unsafe { take(json) }?)))
+    uploaded(|| unsafe { take(json) }, Some("in_park"))
 }
 
 /// Uploads an exit (SDK 2.2) and waits for the answer: state, order_id, service_name, errmsg. State 2: the platform is
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn UploadUtilNative_UploadInParkOrder(json: *const c_char)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn UploadUtilNative_UploadOutParkOrder(json: *const c_char) -> *mut c_char {
     // SAFETY: NULL or a string by contract.
-    answer(|| Ok(current()?.upload_as("out_park", &unsafe { take(json) }?)))
+    uploaded(|| unsafe { take(json) }, Some("out_park"))
 }
 
 /// Asks whether a plate can pay without contact, and whether the payment platform can be reached (SDK 4.1). Answers at
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn UploadUtilNative_UploadOutParkOrder(json: *const c_char
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn UploadUtilNative_GetPayStatus(json: *const c_char) -> *mut c_char {
     // SAFETY: NULL or a string by contract.
-    answer(|| Ok(current()?.upload_as("pay_status", &unsafe { take(json) }?)))
+    uploaded(|| unsafe { take(json) }, Some("pay_status"))
 }
 
 /// Uploads any record by its service_name, or answers a downlink under the downlink's service_name.
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn UploadUtilNative_GetPayStatus(json: *const c_char) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn UploadUtilNative_UploadData(json: *const c_char) -> *mut c_char {
     // SAFETY: NULL or a string by contract.
-    answer(|| current()?.upload(&unsafe { take(json) }?))
+    uploaded(|| unsafe { take(json) }, None)
 }
 
 /// Ends it all: records that were taken over may still go out for up to 5 seconds, then the connections are closed.
@@ -143,6 +143,20 @@ pub unsafe extern "C" fn UploadUtilNative_FreeString(text: *mut c_char) {
         unsafe { strings::take_back(text) };
         Ok(())
     });
+}
+
+/// A record under the name that its function has, or under its own.
+fn uploaded<'a>(take: impl FnOnce() -> Result<Cow<'a, str>>, service: Option<&str>) -> *mut c_char {
+    answer(|| {
+        let session = match current() {
+            Ok(session) => session,
+            Err(error) => return Ok(shape::unsent(service, &take().unwrap_or_default(), error)),
+        };
+        match service {
+            Some(service) => Ok(session.upload_as(service, &take()?)),
+            None => session.upload(&take()?),
+        }
+    })
 }
 
 /// Runs the body of an export and gives its answer out, whatever becomes of it.

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{self, Interface};
 use crate::error::{Code, Error};
-use crate::json::{Value, members};
+use crate::json::{self, Value, members};
 use crate::link::Members;
 use crate::sdk::Outcome;
 
@@ -16,6 +16,15 @@ pub(super) fn failure(error: &Error) -> Members {
     plain(0, &error.message)
 }
 
+/// The answer to a record that could not even be looked at.
+pub(super) fn unsent(service: Option<&str>, text: &str, error: Error) -> Members {
+    let Some(record) = json::members_of(text.as_bytes()) else { return failure(&error) };
+    match service.or_else(|| record.get("service_name").and_then(Value::as_str)) {
+        Some(service) => answer(service, &record, Outcome::from(error)),
+        None => failure(&error),
+    }
+}
+
 /// The answer to a record: the platform's own where it gave one, with what it left out filled in.
 pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Members {
     let mut answer = outcome.reply.unwrap_or_default();
@@ -25,7 +34,7 @@ pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Membe
         let state = match error.code {
             // It is on disk and will be sent; who uploads it again makes a second one.
             Code::Queued => 1,
-            code if is_open(service, record, code) => 2,
+            _ if is_open(service, record, error) => 2,
             _ => 0,
         };
         answer.or_insert("state", || state.into());
@@ -56,16 +65,19 @@ pub(super) fn interface(service: &str, record: &Members) -> Option<&'static Inte
 }
 
 /// Whether money may be moving: then the documents' word is 2, "wait for the downlink, or ask again" (SDK 2.2, 3.4).
-fn is_open(service: &str, record: &Members, code: Code) -> bool {
+fn is_open(service: &str, record: &Members, error: &Error) -> bool {
     let is_electronic = || match record.get("pay_type").and_then(Value::as_str) {
         Some(pay_type) => ["wallet", "sweepcode", "scancode"].contains(&pay_type),
         None => false,
     };
-    match code {
-        Code::Pending => true,
-        Code::Timeout | Code::Broken => service == "etc_pay" || (service == "out_park" && is_electronic()),
+    let is_unsaid = match error.code {
+        Code::Pending => return true,
+        // Taken perhaps, then no answer, half of one, or one of a gateway between.
+        Code::Timeout | Code::Broken | Code::Protocol => true,
+        Code::Http => matches!(error.status, Some(408 | 500 | 502 | 504)),
         _ => false,
-    }
+    };
+    is_unsaid && (service == "etc_pay" || service == "out_park" && is_electronic())
 }
 
 #[cfg(test)]
@@ -97,6 +109,17 @@ mod tests {
     }
 
     #[test]
+    fn before_init_the_record_is_named_too() {
+        let closed = || Error::new(Code::Closed, "why");
+        let of = |service, text| Value::Object(unsent(service, text, closed()));
+        let expected = json!({"state": 0, "errmsg": "why", "service_name": "in_park", "order_id": "7"});
+        assert_eq!(of(Some("in_park"), r#"{"order_id":"7"}"#), expected);
+        assert_eq!(of(None, r#"{"service_name":"in_park","order_id":"7"}"#), expected);
+        assert_eq!(of(None, "{}"), json!({"state": 0, "errmsg": "why"}));
+        assert_eq!(of(None, "{"), json!({"state": 0, "errmsg": "why"}));
+    }
+
+    #[test]
     fn without_a_reply_the_answer_says_why() {
         let answer = answered("in_park", json!({"order_id": "7"}), None, Some(Code::Offline));
         assert_eq!(answer, json!({"state": 0, "errmsg": "why", "service_name": "in_park", "order_id": "7"}));
@@ -107,6 +130,15 @@ mod tests {
         let state = |pay_type: &str, code| {
             answered("out_park", json!({"order_id": "7", "pay_type": pay_type}), None, Some(code))["state"].clone()
         };
+        let status = |status: u16| {
+            let mut error = Error::new(Code::Http, "why");
+            error.status = Some(status);
+            let record = members(json!({"order_id": "7", "pay_type": "wallet"}));
+            Value::Object(answer("out_park", &record, Outcome::from(error)))["state"].clone()
+        };
+        assert_eq!((status(502), status(504), status(503), status(404)), (2.into(), 2.into(), 0.into(), 0.into()));
+        assert_eq!(state("wallet", Code::Protocol), 2);
+        assert_eq!(state("cash", Code::Protocol), 0);
         assert_eq!(state("wallet", Code::Timeout), 2);
         assert_eq!(state("wallet", Code::Offline), 0);
         assert_eq!(state("cash", Code::Timeout), 0);

@@ -1,5 +1,6 @@
 //! The texts of Bolink's HTTP mode: what is posted, and what an answer means.
 
+use crate::catalogue::{self, Platform};
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value};
 use crate::link::http::Response;
@@ -68,6 +69,7 @@ pub fn reply(response: Response, is_answer: bool) -> Result<Reply> {
     let status = response.status;
     match value {
         Ok(Value::Object(members)) if tells_of_token(&members) => Ok(Reply::TokenLost(Some(members))),
+        Ok(Value::Object(members)) if tells_of_rate(&members) => Err(too_fast()),
         _ if is_token_status(status) => Ok(Reply::TokenLost(None)),
         value => {
             let body = response.ok()?;
@@ -97,7 +99,10 @@ pub enum Heard {
 /// Reads the answer to a poll.
 pub fn heard(response: Response) -> Result<Heard> {
     let messages = match json::parse_slice(&response.body) {
-        Ok(Value::Object(members)) if tells_of_token(&members) => return Ok(Heard::TokenLost),
+        // A charge that failed has a state and words of its own: what is named as a downlink is one.
+        Ok(Value::Object(members)) if tells_of_token(&members) && !is_downlink(&members) => {
+            return Ok(Heard::TokenLost);
+        }
         _ if is_token_status(response.status) => return Ok(Heard::TokenLost),
         // 500 is the platform's way to say that there is nothing; the other two are said by gateways on the way.
         _ if matches!(response.status, 408 | 500 | 504) => return Ok(Heard::Nothing),
@@ -127,6 +132,9 @@ pub fn login(response: Response) -> Result<String> {
         let text = format!("Bolink answered the login without a JSON object: {}", beginning(&body));
         return Err(Error::new(Code::Protocol, text));
     };
+    if tells_of_rate(&members) {
+        return Err(too_fast());
+    }
     match (is_state(&members, "1"), members.get("token").and_then(Value::as_str)) {
         (true, Some(token)) if !token.is_empty() => Ok(token.to_owned()),
         (true, _) => Err(Error::new(Code::Protocol, "Bolink accepted the login but gave no token")),
@@ -137,6 +145,20 @@ pub fn login(response: Response) -> Result<String> {
 fn tells_of_token(members: &Members) -> bool {
     let errmsg = members.get("errmsg").and_then(Value::as_str).unwrap_or_default();
     is_state(members, "0") && errmsg.to_ascii_lowercase().contains("token")
+}
+
+/// The flood guard of the published server: nothing was looked at, and the same is welcome later.
+fn tells_of_rate(members: &Members) -> bool {
+    is_state(members, "0") && members.get("errmsg").and_then(Value::as_str).is_some_and(|it| it.contains("over_times"))
+}
+
+fn too_fast() -> Error {
+    Error::new(Code::RateLimited, "Bolink answered request_over_times; nothing was taken")
+}
+
+fn is_downlink(members: &Members) -> bool {
+    let service = members.get("service_name").and_then(Value::as_str);
+    service.is_some_and(|service| catalogue::downlink(Platform::Bolink, service, members).is_some())
 }
 
 fn is_token_status(status: u16) -> bool {
@@ -217,6 +239,8 @@ mod tests {
         ] {
             assert_eq!(heard(response(status, body)), Ok(Heard::TokenLost), "{status} {body}");
         }
+        let failed = r#"{"service_name":"outpark","state":0,"trade_no":"1","order_id":"2","errmsg":"支付token已失效"}"#;
+        assert_eq!(heard(response(200, failed)), Ok(Heard::Messages(vec![members(failed)])));
         for status in [302, 404, 502, 503] {
             assert_eq!(heard(response(status, "")).unwrap_err().code, Code::Http);
         }
@@ -235,6 +259,9 @@ mod tests {
         assert_eq!(reply(response(401, ""), false), Ok(Reply::TokenLost(None)));
         let dead = r#"{"state":0,"errmsg":"token is invalid"}"#;
         assert_eq!(reply(response(200, dead), true), Ok(Reply::TokenLost(Some(members(dead)))));
+        let fast = r#"{"state":0,"errmsg":"request_over_times"}"#;
+        assert_eq!(reply(response(200, fast), false).unwrap_err().code, Code::RateLimited);
+        assert_eq!(login(response(200, fast)).unwrap_err().code, Code::RateLimited);
     }
 
     #[test]

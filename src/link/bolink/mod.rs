@@ -84,16 +84,16 @@ impl Shared {
             match message::reply(response, request.kind == RequestKind::Answer)? {
                 Reply::Members(members) => return Ok(members),
                 Reply::TokenLost(words) => {
-                    self.lose_token(login.number);
+                    // A fresh one may be good, and the request what is refused (by a firewall on the way, say): others
+                    // are not made to log in again for it.
                     if is_second {
-                        // Of a record that is kept it is no answer: another login may help.
-                        if request.interface.is_some_and(|interface| interface.durable) {
-                            let message = "Bolink refused two tokens in a row; nothing was taken";
-                            return Err(Error::new(Code::Offline, message));
-                        }
-                        let refused = || Error::new(Code::Http, "Bolink refuses every token it gives");
-                        return words.ok_or_else(refused);
+                        let refused =
+                            || Error::new(Code::Http, "Bolink refused two tokens in a row, one of them fresh");
+                        // Of a record that is kept it is no answer; nor may it hold up the rest as a link that is down.
+                        let is_kept = request.interface.is_some_and(|interface| interface.durable);
+                        return words.filter(|_| !is_kept).ok_or_else(refused);
                     }
+                    self.lose_token(login.number);
                     is_second = true;
                 }
             }

@@ -9,10 +9,14 @@ use crate::link::backoff::Backoff;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// An answer that came sooner was not held by the platform.
+/// A poll that was cut sooner was not held by the platform.
 const HELD: Duration = Duration::from_secs(1);
-/// So many empty answers in a row may come sooner before polls are spaced out.
+/// An empty answer that came sooner was not held at all. Whatever is held, however shortly, is polled again at once.
+const QUICK: Duration = Duration::from_millis(100);
+/// So many quick ones in a row may come before polls are spaced out.
 const QUICK_ANSWERS: u32 = 3;
+/// Longest such space: a downlink waits as long.
+const LONGEST_SPACE: Duration = Duration::from_secs(2);
 /// A token that dies younger was taken away, mostly by another program that logs in under the same name.
 const YOUNG: Duration = Duration::from_secs(10);
 
@@ -84,7 +88,7 @@ fn log_in(shared: &Shared) -> Result<Login> {
 /// Polls until the token is dead or the platform cannot be reached.
 fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
     let body = message::poll(&login.token);
-    let mut spacing = Backoff::new(shared.retry_first, shared.retry_longest.min(Duration::from_secs(10)));
+    let mut spacing = Backoff::new(shared.retry_first, shared.retry_longest.min(LONGEST_SPACE));
     let mut quick = 0;
     let mut has_failed = false;
     while shared.session.poll_begins(login.number) {
@@ -110,7 +114,7 @@ fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
                 }
                 quick = 0;
             }
-            Ok(Heard::Nothing) if began.elapsed() < HELD => quick += 1,
+            Ok(Heard::Nothing) if began.elapsed() < QUICK => quick += 1,
             Ok(Heard::Nothing) => quick = 0,
             // Gateways cut what is silent for long; polling on shows soon enough when there is more to it.
             Err(error) if error.code == Code::Broken && began.elapsed() >= HELD => {

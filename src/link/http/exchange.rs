@@ -66,6 +66,10 @@ pub fn exchange(
             }
         },
     }
+    // Some servers put a mark before UTF-8; JSON knows none.
+    if response.body.starts_with(b"\xEF\xBB\xBF") {
+        response.body.drain(..3);
+    }
     // What nobody asked for would be taken for the next answer.
     let is_kept = is_kept && !matches!(body, Body::Close) && line.buffers().input().is_empty();
     Ok((response, is_kept))

@@ -2,9 +2,13 @@
 
 use super::line::Buffer;
 use crate::error::{Code, Error, Result};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::pki_types::UnixTime;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use rustls_platform_verifier::Verifier;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -25,15 +29,19 @@ pub fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
 /// What every TLS connection of a client shares, sessions to resume included.
 pub fn configuration(extra: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let wrong = |error: rustls::Error| {
-        Error::new(
+    let wrong = |error: rustls::Error| match error {
+        rustls::Error::InvalidCertificate(why) if !extra.is_empty() => {
+            Error::new(Code::Config, format!("http.ca_file: one of its certificates cannot be used: {why}"))
+        }
+        error => Error::new(
             Code::Tls,
             format!(
                 "no certificates to check servers against: {error}; install the system's CA certificates or set http.ca_file"
             ),
-        )
+        ),
     };
-    let verifier = Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone()).map_err(wrong)?;
+    let system = Verifier::new_with_extra_roots(extra.iter().cloned(), provider.clone()).map_err(wrong)?;
+    let verifier = Trust { system, own: extra.to_vec() };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(wrong)?
@@ -41,6 +49,58 @@ pub fn configuration(extra: &[CertificateDer<'static>]) -> Result<Arc<ClientConf
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// The system's verifier, which will not have an authority's certificate as a server's. A server that signed its own, as
+/// `openssl req -x509` makes them, shows just that: it is trusted when it stands in `http.ca_file` itself.
+#[derive(Debug)]
+struct Trust {
+    system: Verifier,
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        match self.system.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // Its dates were looked at before.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(why)))
+                if why.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) && self.own.contains(end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.system.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.system.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.system.supported_verify_schemes()
+    }
 }
 
 /// What to tell when TLS with `host` failed; `None` when something else did.

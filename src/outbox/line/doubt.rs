@@ -5,6 +5,7 @@ use crate::json::{Members, members};
 use crate::sdk::Outcome;
 use crate::store::{Record, Settled};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 impl Line {
@@ -15,10 +16,15 @@ impl Line {
         self.write_down_and_wait();
     }
 
+    /// The platform answered an upload outside the line.
+    pub fn answered_live(&self) {
+        self.live.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A record was not answered. Tells how often that happened while the platform answered others: then it is the record.
     pub fn times_alone(&self, record: &Record) -> i64 {
         let mut state = self.lock();
-        let successes = state.successes;
+        let successes = state.successes + self.live.load(Ordering::Relaxed);
         let (before, times) = state.suspects.entry(record.id).or_insert((successes, 0));
         *times += i64::from(successes > *before);
         *before = successes;

@@ -13,7 +13,7 @@ use crate::link::backoff::Backoff;
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,7 @@ pub(crate) struct Line {
     news: AtomicBool,
     /// Threads that wait for a change: to wake nobody costs a call of the system too.
     sleepers: AtomicUsize,
+    live: AtomicU64,
 }
 
 struct State {
@@ -126,6 +127,7 @@ impl Line {
             changed: Condvar::new(),
             news: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
+            live: AtomicU64::new(0),
         }
     }
 
