@@ -163,7 +163,8 @@ pub unsafe extern "C" fn parklink_in_park(
 }
 
 /// Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
-/// money; raise the barrier only when the downlink outpark says state 1.
+/// money, or says of a charge repeated after a timeout that it received it before; raise the barrier only when the
+/// downlink outpark says state 1.
 ///
 /// # Safety
 /// See the header.

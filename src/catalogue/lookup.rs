@@ -108,6 +108,14 @@ impl Interface {
         }
     }
 
+    /// Whether these members ask for money now (see [`Interface::never_late`]).
+    pub fn asks_now(&self, members: &Members) -> bool {
+        self.never_late.is_some_and(|(name, values)| {
+            let value = members.get(name).and_then(Value::as_str);
+            values.is_empty() || value.is_some_and(|value| values.contains(&value))
+        })
+    }
+
     /// What a downlink is recognised by when it comes again; `None` where every delivery is to be handled.
     pub fn repeat_key(&self, members: &Members) -> Option<RepeatKey> {
         let number = self.dedupe_by.first()?;

@@ -206,8 +206,8 @@ pub struct Interface {
     pub class: Class,
     /// It must survive a crash and an outage.
     pub durable: bool,
-    /// With one of these values the record asks for something now (a charge), so it is never sent from the outbox: the
-    /// driver has paid another way by then.
+    /// With one of these values (any, where none is named) the record asks for money now: it is never sent from the outbox,
+    /// for the driver has paid another way by then, and that it was taken does not say that it was paid.
     pub never_late: Option<(&'static str, &'static [&'static str])>,
     /// Records with the same value here leave in order.
     pub order_by: Option<&'static str>,

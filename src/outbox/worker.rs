@@ -90,9 +90,10 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let patience =
         shared.timeouts.iter().find(|(known, _)| *known == platform).map_or(Duration::from_secs(10), |(_, time)| *time);
     let deadline = Instant::now() + patience;
-    let request = request(platform, interface, &record.service, &Arc::new(members), deadline, RequestKind::Backlog);
+    let members = Arc::new(members);
+    let request = request(platform, interface, &record.service, &members, deadline, RequestKind::Backlog);
     match link.begin(request).and_then(|pending| pending()) {
-        Ok(reply) => of_reply(platform, interface, &record.service, reply),
+        Ok(reply) => of_reply(platform, interface, &record.service, &members, reply),
         Err(error) => Outcome::from(error),
     }
 }

@@ -35,14 +35,7 @@ pub(super) enum Begun<'a> {
 
 /// Whether the record may be kept and sent later.
 pub(super) fn is_keepable(interface: Option<&'static Interface>, members: &Members) -> bool {
-    interface.is_some_and(|interface| interface.durable && !asks_now(interface, members))
-}
-
-/// A charge is made now or not at all: when it comes late the driver has paid another way.
-fn asks_now(interface: &Interface, members: &Members) -> bool {
-    interface.never_late.is_some_and(|(name, values)| {
-        members.get(name).and_then(Value::as_str).is_some_and(|value| values.contains(&value))
-    })
+    interface.is_some_and(|interface| interface.durable && !interface.asks_now(members))
 }
 
 /// The key under which a record keeps its place among others of its order.
@@ -102,7 +95,7 @@ impl Sdk {
             Begun::Live(begun) => begun.and_then(|pending| pending()),
         };
         let outcome = match live {
-            Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), reply),
+            Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), members, reply),
             Err(error) => Outcome::from(error),
         };
         match (&self.outbox, &outcome.error) {
@@ -155,7 +148,7 @@ impl Sdk {
         for way in &ways {
             self.check(way.interface, &members, Side::Request)?;
             let Some(interface) = way.interface else { continue };
-            if asks_now(interface, &members) {
+            if interface.asks_now(&members) {
                 let message =
                     format!("{service} with this pay_type asks for money now; it is never sent late: use upload");
                 return Err(Error::new(Code::Unsupported, message));

@@ -54,12 +54,18 @@ fn is_unsaid(interface: Option<&Interface>, reply: &Members) -> bool {
 }
 
 /// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge or a record.
-pub fn of_reply(platform: Platform, interface: Option<&Interface>, service: &str, mut reply: Members) -> Outcome {
+pub fn of_reply(
+    platform: Platform,
+    interface: Option<&Interface>,
+    service: &str,
+    asked: &Members,
+    mut reply: Members,
+) -> Outcome {
     with_state(interface, &mut reply);
     if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
-        // The record was taken the first time; only our knowledge of it was lost.
-        reply.insert("state", Value::from(1));
-        return Outcome { reply: Some(reply), error: None };
+        // It was taken the first time; only our knowledge of that was lost. Taken is not paid (SDK 2.2).
+        let asks_now = interface.is_some_and(|interface| interface.asks_now(asked));
+        reply.insert("state", Value::from(if asks_now { 2 } else { 1 }));
     }
     let state = reply.plain("state");
     let is = |number: u8| reply.get("state").is_some_and(|state| same_value(state, &Value::from(number)));

@@ -20,9 +20,13 @@ impl Bench {
     }
 
     fn open(&self) -> Sdk {
+        self.open_with("queue")
+    }
+
+    fn open_with(&self, when_offline: &str) -> Sdk {
         let (host, port) = self.sandbox.cloud.split_once(':').unwrap();
-        let more =
-            json!({"cloud_addr": host, "cport": port, "ckey": "WERRTTTTYY", "cloud": {"request_timeout_ms": 600}});
+        let more = json!({"cloud_addr": host, "cport": port, "ckey": "WERRTTTTYY", "cloud": {"request_timeout_ms": 600},
+            "outbox": {"when_offline": when_offline}});
         let sdk = Sdk::open(config(&self.folder.0, &more)).unwrap();
         sdk.wait_ready(Duration::from_secs(5)).unwrap();
         sdk
@@ -59,6 +63,30 @@ fn after_a_lost_reply_the_same_bytes_are_sent_and_already_handled_means_received
     assert_eq!(code(&sdk, &entry("A2")), Some(Code::Queued));
     settled(&sdk);
     assert_eq!(bench.counts("in_park", "A2").1, 1);
+}
+
+#[test]
+fn a_charge_whose_reply_was_lost_is_pending_when_it_is_repeated() {
+    let bench = Bench::start();
+    let sdk = bench.open_with("fail");
+    for pay_type in ["wallet", "sweepcode", "scancode"] {
+        let mut charge = exit(pay_type);
+        (charge["pay_type"], charge["auth_code"]) = (json!(pay_type), json!("134567890123456789"));
+        bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "out_park"}));
+        assert_eq!(code(&sdk, &charge), Some(Code::Timeout));
+        let again = sdk.upload(&charge.to_string());
+        assert_eq!(again.error.unwrap().code, Code::Pending, "{pay_type}: received is not paid");
+        assert_eq!(again.reply.unwrap()["state"], 2);
+        assert_eq!(bench.counts("out_park", pay_type), (2, 1));
+        // Whoever asks once more is looked at, as after the platform's own state 2.
+        assert_ne!(code(&sdk, &charge), Some(Code::Timeout));
+        assert_eq!(bench.counts("out_park", pay_type), (3, 2), "{pay_type}");
+    }
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "out_park"}));
+    assert_eq!(code(&sdk, &exit("cash")), Some(Code::Timeout));
+    let again = sdk.upload(&exit("cash").to_string());
+    assert!(again.error.is_none(), "{again:?}");
+    assert_eq!(again.reply.unwrap()["state"], 1);
 }
 
 #[test]

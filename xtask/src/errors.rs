@@ -12,7 +12,8 @@ Every call returns 0 (`PARKLINK_OK`) or one of these. `parklink_last_error` has 
 or field at fault, what was expected, what was found. A number, once given, keeps its meaning for ever; treat one that
 you do not know as a failure. **Again** is what `parklink_error_is_retryable` answers: whether the same call can succeed
 later without a change by you. After `timeout` and `broken` the platform may have taken the record already. Send the same
-entry or exit again then, unchanged: the parking cloud says that it has it already, and that counts as success.
+entry or exit again then, unchanged: the parking cloud says that it has it already, and that counts as success;
+to an upload that asks for money now it counts as `pending`, for received is not paid.
 ";
 
 /// The causes, by hundreds.

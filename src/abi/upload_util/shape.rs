@@ -66,10 +66,6 @@ pub(super) fn interface(service: &str, record: &Members) -> Option<&'static Inte
 
 /// Whether money may be moving: then the documents' word is 2, "wait for the downlink, or ask again" (SDK 2.2, 3.4).
 fn is_open(service: &str, record: &Members, error: &Error) -> bool {
-    let is_electronic = || match record.get("pay_type").and_then(Value::as_str) {
-        Some(pay_type) => ["wallet", "sweepcode", "scancode"].contains(&pay_type),
-        None => false,
-    };
     let is_unsaid = match error.code {
         Code::Pending => return true,
         // Taken perhaps, then no answer, half of one, or one of a gateway between.
@@ -77,13 +73,15 @@ fn is_open(service: &str, record: &Members, error: &Error) -> bool {
         Code::Http => matches!(error.status, Some(408 | 500 | 502 | 504)),
         _ => false,
     };
-    is_unsaid && (service == "etc_pay" || service == "out_park" && is_electronic())
+    is_unsaid && interface(service, record).is_some_and(|interface| interface.asks_now(record))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Platform;
     use crate::json::json;
+    use crate::sdk::of_reply;
 
     fn members(value: Value) -> Members {
         value.as_object().cloned().unwrap()
@@ -123,6 +121,22 @@ mod tests {
     fn without_a_reply_the_answer_says_why() {
         let answer = answered("in_park", json!({"order_id": "7"}), None, Some(Code::Offline));
         assert_eq!(answer, json!({"state": 0, "errmsg": "why", "service_name": "in_park", "order_id": "7"}));
+    }
+
+    #[test]
+    fn a_charge_that_the_cloud_has_already_is_not_called_paid() {
+        let state = |service, pay_type| {
+            let record = members(json!({"order_id": "7", "pay_type": pay_type}));
+            let reply = members(json!({"service_name": service, "state": 0, "errmsg": "数据已处理过..."}));
+            let outcome = of_reply(Platform::Cloud, interface(service, &record), service, &record, reply);
+            Value::Object(answer(service, &record, outcome))["state"].clone()
+        };
+        for pay_type in ["wallet", "sweepcode", "scancode"] {
+            assert_eq!(state("out_park", pay_type), 2, "{pay_type}");
+        }
+        assert_eq!(state("etc_pay", "my"), 2);
+        // Of what asks for nothing it says that all is done.
+        assert_eq!((state("out_park", "cash"), state("upload_order", "sweepcode"), state("in_park", "")), (1.into(), 1.into(), 1.into()));
     }
 
     #[test]

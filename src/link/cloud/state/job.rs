@@ -40,6 +40,11 @@ impl Job {
         self.request.service != "upload_confirm_order"
     }
 
+    /// It asks for money now.
+    pub(super) fn asks_now(&self) -> bool {
+        self.request.interface.is_some_and(|interface| interface.asks_now(self.request.data.own()))
+    }
+
     pub(super) fn is_always_worded(&self) -> bool {
         self.request.interface.is_some_and(|interface| interface.always_worded)
     }

@@ -136,7 +136,7 @@ impl State {
             // The older server remembers signatures of every service: it speaks of the try that it refused.
             self.refused(facts, Job { is_guarded: true, ..*job }, &text, now);
         } else {
-            if job.is_guarded && !is_settled(&reply) {
+            if job.is_guarded && !is_settled(&job, &reply) {
                 self.guard.refused(job.signed.sign);
             }
             job.end(Ok(reply));
@@ -221,9 +221,9 @@ fn is_state(reply: &Members, state: &str) -> bool {
 }
 
 /// Whether the same bytes again may be taken for done when the server calls them handled: not after a refusal, for it
-/// remembers them before it looks at them, and not while the outcome is still to come.
-fn is_settled(reply: &Members) -> bool {
-    matches!(&*reply.plain("state"), "" | "1") || is_already_handled(reply)
+/// remembers them before it looks at them, and not while the outcome is still to come, as that of a charge is.
+fn is_settled(job: &Job, reply: &Members) -> bool {
+    if is_already_handled(reply) { !job.asks_now() } else { matches!(&*reply.plain("state"), "" | "1") }
 }
 
 fn errmsg(reply: &Members) -> Cow<'_, str> {
