@@ -105,7 +105,8 @@ pub unsafe extern "C" fn parklink_dead_list(
     })
 }
 
-/// Sends dead letters again, as if they were new.
+/// Sends dead letters again, as if they were new. To the cloud they go with another random_temp: it remembers what it has
+/// refused, and would not look at the same bytes again.
 ///
 /// ticket: whose; 0 for all.
 /// count: gets how many. May be NULL.

@@ -209,10 +209,7 @@ impl Sdk {
 
     /// Puts dead letters back in line, all (`None`) or those of a ticket; tells how many.
     pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
-        let outbox = self.outbox()?;
-        let count = outbox.store().retry_dead(ticket)?;
-        outbox.look_again();
-        Ok(count)
+        self.outbox()?.retry_dead(ticket)
     }
 
     /// Deletes dead letters, all (`None`) or those of a ticket; tells how many.

@@ -1,7 +1,7 @@
 //! Dead letters: records that repetition cannot help.
 
 use super::desk::Desk;
-use super::records::{COLUMNS, Record, record};
+use super::records::{COLUMNS, Record, record, size_of};
 use super::spans::Count;
 use super::{Reader, Store};
 use crate::error::Result;
@@ -24,31 +24,32 @@ pub struct Dead {
     pub reply: Option<String>,
 }
 
-/// A record's number, platform and size.
-type Row3 = (i64, String, i64);
+/// A record's number and its platform.
+type Row2 = (i64, String);
 
-fn three(connection: &Connection, sql: &str, with: impl rusqlite::ToSql) -> rusqlite::Result<Vec<Row3>> {
+fn two(connection: &Connection, sql: &str, with: impl rusqlite::ToSql) -> rusqlite::Result<Vec<Row2>> {
     let mut select = connection.prepare_cached(sql)?;
-    select.query_map([with], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    select.query_map([with], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 impl Store {
-    /// Puts dead letters back in line, all or those of a ticket. Tells how many.
-    pub fn retry_dead(&self, ticket: Option<u64>) -> Result<u64> {
+    /// Puts dead letters back in line, all or those of a ticket, with the data that `renew` makes of a platform's name and
+    /// the old data. Tells how many.
+    pub fn retry_dead(&self, ticket: Option<u64>, renew: fn(&str, String) -> String) -> Result<u64> {
         let (ticket, seconds) = (ticket.map(u64::cast_signed), self.seconds());
         self.write_and_wait(move |desk: &Desk<'_>| {
-            let sql =
-                "SELECT id, platform, length(CAST(data AS BLOB)) FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id";
-            let rows = three(desk, sql, ticket)?;
-            for (id, platform, bytes) in &rows {
-                let key = "SELECT order_key FROM dead WHERE id = ?1";
-                let key: Option<String> = desk.prepare_cached(key)?.query_row([id], |row| row.get(0))?;
+            let rows = two(desk, "SELECT id, platform FROM dead WHERE ?1 IS NULL OR ticket = ?1 ORDER BY id", ticket)?;
+            for (id, platform) in &rows {
+                let own = "SELECT order_key, data FROM dead WHERE id = ?1";
+                let (key, data): (Option<String>, String) =
+                    desk.prepare_cached(own)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                let data = renew(platform, data);
                 let sql = "INSERT INTO record (id, ticket, platform, interface, service, order_key, class, data, created, attempts, stored)
-                     SELECT ?3, ticket, platform, interface, service, order_key, class, data, created, attempts, ?2 FROM dead WHERE id = ?1";
+                     SELECT ?3, ticket, platform, interface, service, order_key, class, ?4, created, attempts, ?2 FROM dead WHERE id = ?1";
                 let number = desk.number(platform, key.as_deref());
-                desk.prepare_cached(sql)?.execute(params![id, seconds, number])?;
+                desk.prepare_cached(sql)?.execute(params![id, seconds, number, data])?;
                 desk.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
-                desk.count(platform, number, Count { records: 1, bytes: *bytes });
+                desk.count(platform, number, Count { records: 1, bytes: size_of(&data) });
             }
             Ok(rows.len() as u64)
         })

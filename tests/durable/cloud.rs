@@ -20,13 +20,14 @@ impl Bench {
     }
 
     fn open(&self) -> Sdk {
-        self.open_with("queue")
+        self.open_as(&json!({}))
     }
 
-    fn open_with(&self, when_offline: &str) -> Sdk {
+    fn open_as(&self, options: &Value) -> Sdk {
         let (host, port) = self.sandbox.cloud.split_once(':').unwrap();
-        let more = json!({"cloud_addr": host, "cport": port, "ckey": "WERRTTTTYY", "cloud": {"request_timeout_ms": 600},
-            "outbox": {"when_offline": when_offline}});
+        let mut more =
+            json!({"cloud_addr": host, "cport": port, "ckey": "WERRTTTTYY", "cloud": {"request_timeout_ms": 600}});
+        more.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
         let sdk = Sdk::open(config(&self.folder.0, &more)).unwrap();
         sdk.wait_ready(Duration::from_secs(5)).unwrap();
         sdk
@@ -68,7 +69,7 @@ fn after_a_lost_reply_the_same_bytes_are_sent_and_already_handled_means_received
 #[test]
 fn a_charge_whose_reply_was_lost_is_pending_when_it_is_repeated() {
     let bench = Bench::start();
-    let sdk = bench.open_with("fail");
+    let sdk = bench.open_as(&json!({"outbox": {"when_offline": "fail"}}));
     for pay_type in ["wallet", "sweepcode", "scancode"] {
         let mut charge = exit(pay_type);
         (charge["pay_type"], charge["auth_code"]) = (json!(pay_type), json!("134567890123456789"));
@@ -103,6 +104,40 @@ fn a_refused_token_costs_no_record() {
         assert_eq!(bench.counts("in_park", &format!("A{round}")).1, 1);
         assert_eq!(bench.counts("out_park", &format!("A{round}")).1, 1);
     }
+}
+
+#[test]
+fn a_dead_letter_that_is_put_back_is_looked_at_again() {
+    let bench = Bench::start();
+    // The cloud refuses what has no plate, and remembers its signature.
+    let open = || bench.open_as(&json!({"validation": "off"}));
+    let is_dead_again = |sdk: &Sdk| {
+        assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
+        let letters = sdk.dead(0, 10).unwrap();
+        assert_eq!(letters.as_array().unwrap().len(), 2, "counted as delivered although it was never stored: {letters}");
+    };
+    let sdk = open();
+    for order in ["A1", "A2"] {
+        let mut record = entry(order);
+        record["car_number"] = json!("");
+        sdk.submit(&record.to_string()).unwrap();
+    }
+    is_dead_again(&sdk);
+    sdk.close(Duration::from_secs(2)).unwrap();
+    // Put back by a process that has not seen the refusals.
+    let sdk = open();
+    assert_eq!(sdk.retry_dead(None).unwrap(), 2);
+    is_dead_again(&sdk);
+    // Put back, and sent by the next process.
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "refuse"}));
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "close", "count": 1}));
+    sdk.submit(&entry("B1").to_string()).unwrap();
+    until("the link is down", || sdk.status()["links"]["cloud"]["state"] != "up");
+    assert_eq!(sdk.retry_dead(None).unwrap(), 2);
+    sdk.close(Duration::from_secs(2)).unwrap();
+    assert_eq!(number(&bench.folder.store(), "SELECT count(*) FROM record"), 3);
+    bench.sandbox.clear();
+    is_dead_again(&open());
 }
 
 #[test]
