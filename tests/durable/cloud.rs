@@ -114,7 +114,11 @@ fn a_dead_letter_that_is_put_back_is_looked_at_again() {
     let is_dead_again = |sdk: &Sdk| {
         assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
         let letters = sdk.dead(0, 10).unwrap();
-        assert_eq!(letters.as_array().unwrap().len(), 2, "counted as delivered although it was never stored: {letters}");
+        assert_eq!(
+            letters.as_array().unwrap().len(),
+            2,
+            "counted as delivered although it was never stored: {letters}"
+        );
     };
     let sdk = open();
     for order in ["A1", "A2"] {

@@ -136,7 +136,10 @@ mod tests {
         }
         assert_eq!(state("etc_pay", "my"), 2);
         // Of what asks for nothing it says that all is done.
-        assert_eq!((state("out_park", "cash"), state("upload_order", "sweepcode"), state("in_park", "")), (1.into(), 1.into(), 1.into()));
+        assert_eq!(
+            (state("out_park", "cash"), state("upload_order", "sweepcode"), state("in_park", "")),
+            (1.into(), 1.into(), 1.into())
+        );
     }
 
     #[test]

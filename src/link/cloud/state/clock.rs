@@ -41,7 +41,8 @@ impl State {
     pub fn expire_queue(&mut self, now: Instant) {
         while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
             if let Some(job) = self.queue.remove(at) {
-                job.unsent(self.late_in_queue());
+                let error = self.late_in_queue(&job);
+                job.unsent(error);
             }
         }
     }
@@ -69,6 +70,7 @@ impl State {
             facts.log.warn(format_args!("cloud: the heartbeat is not answered, logging in again"));
             self.beat_sent = None;
             self.beat_at = now + facts.heartbeat;
+            self.is_token_good = false;
             self.want_login(facts, now);
         } else if self.beat_at <= now && self.beat_sent.is_none() {
             self.beat_at = now + facts.heartbeat;
@@ -90,7 +92,7 @@ impl State {
 
     /// Nothing but the limits keeps the next request back.
     fn may_send(&self) -> bool {
-        self.wire.is_some() && self.token.is_some() && !self.wants_login && self.under_way.is_none()
+        self.wire.is_some() && self.has_token() && self.under_way.is_none()
     }
 
     /// When the heartbeat is to be sent, or its answer has been waited for long enough.
@@ -101,7 +103,7 @@ impl State {
     /// When something is due next.
     pub fn next_look(&self, facts: &Facts, now: Instant) -> Instant {
         // Its moment may have come since it was looked at: then it is due at once, not never.
-        let waiting = self.queue.front().filter(|_| self.may_send());
+        let waiting = self.queue.iter().find(|job| !job.wants_login).filter(|_| self.may_send());
         let rate = waiting.and_then(|job| self.rate.free_at(job.is_guarded));
         let queued = self.queue.iter().map(|job| job.request.deadline).min();
         let login =
@@ -114,50 +116,22 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::rig::Rig;
     use crate::json::members;
-    use crate::link::cloud::line;
     use crate::link::cloud::rate::Rate;
-    use crate::link::once::once;
-    use crate::link::{Data, Request, RequestKind};
-    use crate::log::{Level, Log};
-    use std::net::{TcpListener, TcpStream};
-    use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_request_whose_moment_came_between_two_looks_is_due_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let data = Data::from(members! {"order_id": "A1"});
-        let facts = Facts {
-            key: "k".into(),
-            login: line::signed(&data, "k").unwrap(),
-            heartbeat: Duration::from_secs(3600),
-            heartbeat_patience: Duration::from_secs(3600),
-            request_patience: Duration::from_secs(3600),
-            line_limit: 1024,
-            login_pause: Duration::ZERO,
-            log: Arc::new(Log::new(Level::Error)),
-        };
         let span = Duration::from_secs(11);
-        let mut state = State::new(Rate::new(0, 1, span));
         let now = Instant::now();
-        state.phase = Phase::Up;
-        state.beat_at = now + facts.heartbeat;
-        state.wire = Some(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
-        state.token = Some("t".into());
-        let mut waits = Vec::new();
-        for _ in 0..2 {
-            let request = Request {
-                interface: None,
-                service: "park_log".into(),
-                data: data.clone(),
-                deadline: now + Duration::from_secs(3600),
-                kind: RequestKind::Live,
-            };
-            let (done, outcome) = once();
-            state.queue(&facts, request, done).unwrap();
-            waits.push(outcome);
-        }
+        let Rig { mut state, facts, .. } = {
+            let mut rig = Rig::new(Rate::new(0, 1, span), now);
+            for _ in 0..2 {
+                rig.queue("park_log", members! {"order_id": "A1"}, now + Duration::from_secs(3600));
+            }
+            rig
+        };
         state.pump(&facts, now);
         state.empty(&facts, now);
         assert_eq!(state.queue.len(), 1, "the second waits for the limit");

@@ -17,6 +17,8 @@ pub(super) struct Job {
     pub(super) is_guarded: bool,
     /// What that guard counts passes by, where it does.
     pub(super) order: Option<Text>,
+    /// It waits for the next token: its order has used up what this one lets pass.
+    pub(super) wants_login: bool,
     pub(super) attempts: u32,
     /// The server remembers an earlier form of it without having stored it.
     pub(super) refused: Option<Error>,

@@ -4,6 +4,8 @@
 mod clock;
 mod job;
 mod receive;
+#[cfg(test)]
+mod rig;
 mod send;
 
 pub use self::receive::is_already_handled;
@@ -64,6 +66,8 @@ pub struct State {
     wire: Option<TcpStream>,
     token: Option<String>,
     wants_login: bool,
+    /// Until then the token serves all but those who want the next one.
+    is_token_good: bool,
     last_login: Option<Instant>,
     login_not_before: Option<Instant>,
     relogin: Backoff,
@@ -94,6 +98,7 @@ impl State {
             wire: None,
             token: None,
             wants_login: false,
+            is_token_good: false,
             last_login: None,
             login_not_before: None,
             relogin: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),

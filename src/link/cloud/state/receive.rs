@@ -76,6 +76,7 @@ impl State {
                 facts.log.protect(&token);
                 self.token = Some(token);
                 self.wants_login = false;
+                self.is_token_good = true;
                 self.last_login = Some(now);
                 self.last_error = None;
                 self.guard.new_login();
@@ -128,6 +129,7 @@ impl State {
         let is_nameless = !reply.contains_key("service_name");
         if is_nameless && is_token_refusal(&text) {
             self.refused(facts, *job, &text, now);
+            self.is_token_good = false;
             self.want_login(facts, now);
         } else if is_nameless && text.contains(OVER_TIMES) {
             self.rate.refused(now);

@@ -3,10 +3,12 @@
 use super::job::{Job, UnderWay};
 use super::{Facts, Phase, State, closed};
 use crate::error::{Code, Error, Result};
+use crate::json::Value;
 use crate::link::cloud::guard;
 use crate::link::cloud::line::{self, Signed};
 use crate::link::once::Giver;
 use crate::link::{Data, Members, Request};
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -32,7 +34,8 @@ impl State {
         // Nulls do not reach the server.
         let order = request.data.get("order_id").filter(|order| is_guarded && !order.is_null());
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
-        self.line_up(Job { request, signed, is_guarded, order, attempts: 0, refused: None, done }, false);
+        let wants_login = false;
+        self.line_up(Job { request, signed, is_guarded, order, wants_login, attempts: 0, refused: None, done }, false);
         Ok(())
     }
 
@@ -47,10 +50,7 @@ impl State {
     /// Sends what may be sent now.
     pub fn pump(&mut self, facts: &Facts, now: Instant) {
         while self.wire.is_some() && self.under_way.is_none() {
-            if self.wants_login {
-                if self.login_not_before.is_some_and(|at| at > now) {
-                    return;
-                }
+            if self.wants_login && self.login_not_before.is_none_or(|at| at <= now) {
                 self.send_login(facts, now);
             } else if !self.send_next(facts, now) {
                 return;
@@ -69,7 +69,7 @@ impl State {
 
     /// Whether something was sent or ended.
     pub(super) fn send_next(&mut self, facts: &Facts, now: Instant) -> bool {
-        if self.token.is_none() || self.queue.is_empty() {
+        if !self.has_token() || self.queue.is_empty() {
             return false;
         }
         if self.must_reconnect(now) {
@@ -79,10 +79,17 @@ impl State {
             self.disconnect();
             return false;
         }
-        let Some(job) = self.queue.front() else { return false };
+        let next = self.next_in_line();
+        if next != Some(0) && !self.wants_login {
+            facts.log.info(format_args!("cloud: an order has used up this token's two passes, logging in again"));
+            self.want_login(facts, now);
+            return true;
+        }
+        let Some((next, job)) = next.and_then(|next| Some((next, self.queue.get(next)?))) else { return false };
         if job.request.deadline <= now {
-            if let Some(job) = self.queue.pop_front() {
-                job.unsent(self.late_in_queue());
+            if let Some(job) = self.queue.remove(next) {
+                let error = self.late_in_queue(&job);
+                job.unsent(error);
             }
             return true;
         }
@@ -90,14 +97,10 @@ impl State {
         if self.rate.ready_at(is_guarded, now).is_some() {
             return false;
         }
-        if let Some(order) = &job.order
-            && !self.guard.pass(order, job.signed.sign)
-        {
-            facts.log.info(format_args!("cloud: {order} has used up this token's two passes, logging in again"));
-            self.want_login(facts, now);
-            return true;
+        let Some(mut job) = self.queue.remove(next) else { return false };
+        if let Some(order) = &job.order {
+            self.guard.pass(order, job.signed.sign);
         }
-        let Some(mut job) = self.queue.pop_front() else { return false };
         let text = line::compose(&job.request.service, self.token.as_deref(), &job.signed);
         if !self.write(facts, &text) {
             job.unsent(Error::new(Code::Offline, "the connection to the cloud broke before the record was sent"));
@@ -112,6 +115,29 @@ impl State {
         true
     }
 
+    /// The first in line that this token serves. Who wants the next one is passed over, and so is what stands behind it of
+    /// the same order.
+    fn next_in_line(&mut self) -> Option<usize> {
+        let mut held: Vec<Cow<'_, str>> = Vec::new();
+        for (at, Job { request, signed, order, wants_login, .. }) in self.queue.iter_mut().enumerate() {
+            let is_used_up = order.as_ref().is_some_and(|order| !self.guard.may_pass(order, signed.sign));
+            let request: &Request = request;
+            let id = move || request.data.get("order_id").filter(|id| !id.is_null()).map(Value::plain);
+            let is_behind = || !held.is_empty() && id().is_some_and(|id| held.contains(&id));
+            *wants_login = is_used_up || is_behind();
+            if !*wants_login {
+                return Some(at);
+            }
+            held.extend(id().filter(|_| is_used_up));
+        }
+        None
+    }
+
+    /// There is a token, and it serves: at least those who do not want the next one.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some() && (self.is_token_good || !self.wants_login)
+    }
+
     /// A request was given up and its reply may still come. A new connection keeps it away; but not where an order is
     /// owed: its line may still lie before the server, and would be refused and remembered when the token dies with the
     /// connection. Orders' replies have names.
@@ -120,8 +146,8 @@ impl State {
         !self.owed.is_empty() && !self.owed.iter().any(|owed| owed.is_guarded)
     }
 
-    pub(super) fn late_in_queue(&self) -> Error {
-        if self.token.is_none() || self.wants_login {
+    pub(super) fn late_in_queue(&self, job: &Job) -> Error {
+        if !self.has_token() || job.wants_login {
             return Error::new(
                 Code::Offline,
                 "the login to the cloud was not done in the call's time; nothing was sent",
@@ -166,4 +192,98 @@ pub(super) fn vary(data: &mut Data, key: &str) -> Result<Signed> {
     let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
     data.set_stamp(stamp.to_string());
     line::signed(data, key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use super::*;
+    use crate::json::{json, members};
+    use crate::link::cloud::rate::Rate;
+
+    const NOBODY_ELSE: Duration = Duration::from_secs(60);
+
+    fn record(order: &str, remark: u32) -> Members {
+        members! {"order_id": order, "remark": remark}
+    }
+
+    /// Two passes of order A1 are used up.
+    fn used_up(now: Instant) -> Rig {
+        let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
+        for remark in 1..=2 {
+            rig.queue("in_park", record("A1", remark), now + NOBODY_ELSE);
+            assert_eq!(next(&mut rig, now), ("in_park", "A1".into()));
+            answered(&mut rig, "in_park", "A1", now);
+        }
+        rig
+    }
+
+    fn next(rig: &mut Rig, now: Instant) -> (&'static str, String) {
+        rig.state.pump(&rig.facts, now);
+        let line = rig.line();
+        let service = ["in_park", "out_park", "login"].into_iter().find(|name| line["service_name"] == *name);
+        (service.unwrap(), line["data"].get("order_id").unwrap_or(&Value::Null).plain().into_owned())
+    }
+
+    fn answered(rig: &mut Rig, service: &str, order: &str, now: Instant) {
+        rig.says(members! {"service_name": service, "state": 1, "errmsg": "", "order_id": order}, now);
+    }
+
+    #[test]
+    fn only_an_order_without_passes_waits_for_the_next_token() {
+        let now = Instant::now();
+        let mut rig = used_up(now);
+        let third = rig.queue("in_park", record("A1", 3), now + NOBODY_ELSE);
+        rig.queue("out_park", record("A1", 4), now + NOBODY_ELSE);
+        rig.queue("in_park", record("A2", 5), now + NOBODY_ELSE);
+        rig.queue("out_park", record("A2", 6), now + NOBODY_ELSE);
+        for service in ["in_park", "out_park"] {
+            assert_eq!(next(&mut rig, now), (service, "A2".into()));
+            answered(&mut rig, service, "A2", now);
+        }
+        // The old token's last are answered; the login keeps its distance.
+        let due = now + rig.facts.login_pause;
+        assert!(rig.state.is_idle() && rig.state.queue.len() == 2);
+        assert_eq!(rig.state.next_look(&rig.facts, now), due);
+        rig.state.tick(&rig.facts, due - Duration::from_millis(1));
+        assert!(rig.state.is_idle());
+        assert_eq!(next(&mut rig, due), ("login", String::new()));
+        rig.says(members! {"service_name": "login", "state": 1, "token": "t2"}, due);
+        for service in ["in_park", "out_park"] {
+            assert_eq!(next(&mut rig, due), (service, "A1".into()), "in their order");
+            answered(&mut rig, service, "A1", due);
+        }
+        assert_eq!(third.take().unwrap().unwrap()["state"], json!(1));
+    }
+
+    #[test]
+    fn a_refused_token_holds_up_everything_also_while_an_order_waits_for_another() {
+        let now = Instant::now();
+        let mut rig = used_up(now);
+        rig.queue("in_park", record("A1", 3), now + NOBODY_ELSE);
+        let other = rig.queue("in_park", record("A2", 4), now + Duration::from_secs(1));
+        assert_eq!(next(&mut rig, now), ("in_park", "A2".into()));
+        rig.says(members! {"state": 0, "errmsg": "error:token无效"}, now);
+        rig.queue("in_park", record("A3", 5), now + NOBODY_ELSE);
+        rig.state.pump(&rig.facts, now);
+        assert!(rig.state.is_idle() && rig.state.queue.len() == 3, "nothing goes out under a dead token");
+        rig.state.tick(&rig.facts, now + Duration::from_secs(1));
+        assert_eq!(other.take().unwrap().unwrap_err().code, Code::NotStored);
+        let due = now + rig.facts.login_pause;
+        assert_eq!(next(&mut rig, due), ("login", String::new()));
+    }
+
+    #[test]
+    fn who_waits_in_vain_is_told_what_for() {
+        let now = Instant::now();
+        let mut rig = used_up(now);
+        let third = rig.queue("in_park", record("A1", 3), now + Duration::from_secs(1));
+        let sent = rig.queue("in_park", record("A2", 4), now + NOBODY_ELSE);
+        let late = rig.queue("in_park", record("A3", 5), now + Duration::from_secs(1));
+        assert_eq!(next(&mut rig, now), ("in_park", "A2".into()));
+        rig.state.tick(&rig.facts, now + Duration::from_secs(1));
+        assert_eq!(third.take().unwrap().unwrap_err().code, Code::Offline);
+        assert_eq!(late.take().unwrap().unwrap_err().code, Code::RateLimited);
+        assert!(!sent.is_ready());
+    }
 }
