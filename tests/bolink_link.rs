@@ -43,6 +43,8 @@ struct Desk {
     /// The next answers to logins and uploads; beyond them everything is fine.
     login_answers: VecDeque<Vec<u8>>,
     upload_answers: VecDeque<Vec<u8>>,
+    /// What polls are answered at once, as long as it stands.
+    poll_answer: Option<Vec<u8>>,
     token: Option<String>,
 }
 
@@ -114,6 +116,10 @@ fn poll(message: &Value, shared: &(Mutex<Desk>, Condvar), hold: Duration) -> Vec
         return answer(200, r#"{"state":0,"errmsg":"error:token无效"}"#);
     }
     desk.polls += 1;
+    if let Some(refusal) = desk.poll_answer.clone() {
+        changed.notify_all();
+        return refusal;
+    }
     desk.open_polls += 1;
     desk.most_open_polls = desk.most_open_polls.max(desk.open_polls);
     changed.notify_all();
@@ -350,6 +356,39 @@ fn a_platform_that_is_away_is_offline_at_once_until_it_is_back() {
     assert!(start.elapsed() < Duration::from_millis(100));
     bench.link.shut();
     assert_eq!(bench.state(), "closed");
+}
+
+#[test]
+fn a_refused_poll_does_not_keep_uploads_back() {
+    let bolink = Bolinkish::start(Duration::from_secs(30));
+    let refusal = |status: u16| Some(answer(status, ""));
+    bolink.with(|desk| desk.poll_answer = refusal(404));
+    let bench = open(bolink.server.port, json!({}));
+    for (number, status) in [404, 429, 502, 503].into_iter().enumerate() {
+        bolink.with(|desk| (desk.poll_answer, desk.polls) = (refusal(status), 0));
+        bolink.until("it polls again", |desk| desk.polls >= 3);
+        assert_eq!(bench.upload(&format!("P{number}")).unwrap()["state"], 1, "{status}");
+        assert_eq!((bench.state(), bench.link.is_up(), bench.link.hears()), ("up".into(), true, false));
+        let error = bench.link.status()["last_error"].as_str().unwrap().to_owned();
+        assert!(error.contains("download.do") && error.contains(&status.to_string()), "{error}");
+    }
+    // A long pause is over when an upload finds the token dead.
+    let asks = b"HTTP/1.1 503 X\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n".to_vec();
+    bolink.with(|desk| (desk.poll_answer, desk.polls) = (Some(asks), 0));
+    bolink.until("it is asked for patience", |desk| desk.polls == 1);
+    thread::sleep(Duration::from_millis(200));
+    bolink.with(|desk| {
+        assert_eq!((desk.polls, desk.logins.len()), (1, 1), "it has patience");
+        (desk.poll_answer, desk.token) = (None, Some("another".into()));
+    });
+    assert_eq!(bench.upload("P9").unwrap()["state"], 1);
+    bolink.until("a poll is open", |desk| desk.open_polls == 1);
+    bolink.with(|desk| {
+        assert_eq!(desk.logins.len(), 2);
+        desk.downlinks.push_back(answer(200, r#"{"service_name":"update_balance","car_number":"1"}"#));
+    });
+    bench.heard.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(bench.link.hears());
 }
 
 #[test]

@@ -74,6 +74,11 @@ pub trait Link: Send + Sync {
     /// Whether requests can go out now.
     fn is_up(&self) -> bool;
 
+    /// Whether it also hears what the platform says on its own, such as what came of a charge.
+    fn hears(&self) -> bool {
+        self.is_up()
+    }
+
     /// Ends it: wakes everyone who waits in it (they get [`Closed`](crate::error::Code::Closed)) and joins its threads.
     fn shut(&self);
 }

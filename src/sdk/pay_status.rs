@@ -7,10 +7,10 @@ use crate::json::{Value, members};
 use crate::link::Members;
 
 impl Sdk {
-    /// Bolink's link is up; without one, the cloud's, which carries Bolink's messages.
+    /// Bolink's link is up, and hears what comes of a charge; without one, the cloud's, which carries Bolink's messages.
     pub(super) fn is_payment_up(&self) -> bool {
         let find = |wanted| self.links.iter().find(|link| link.platform() == wanted);
-        find(Platform::Bolink).or_else(|| find(Platform::Cloud)).is_some_and(|link| link.is_up())
+        find(Platform::Bolink).or_else(|| find(Platform::Cloud)).is_some_and(|link| link.hears())
     }
 
     pub(super) fn pay_status(&self, members: &Members) -> Result<Outcome> {

@@ -205,6 +205,11 @@ impl Link for BolinkLink {
         self.shared.session.view().phase == Phase::Up
     }
 
+    fn hears(&self) -> bool {
+        let view = self.shared.session.view();
+        view.phase == Phase::Up && !view.is_deaf
+    }
+
     fn shut(&self) {
         self.shared.session.close();
         self.shared.cancel.cancel();

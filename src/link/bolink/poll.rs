@@ -100,6 +100,9 @@ fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
             shared.trace_answer(&response);
             message::heard(response)
         });
+        if heard.is_ok() {
+            shared.session.poll_answered();
+        }
         match heard {
             Ok(Heard::TokenLost) => {
                 if shared.session.token_lost(login.number, || ()) {
@@ -125,6 +128,16 @@ fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
             Err(error) if !has_failed && matches!(error.code, Code::Broken | Code::Timeout) => {
                 shared.log.debug(format_args!("bolink: the poll failed: {error}"));
                 has_failed = true;
+                continue;
+            }
+            // Only the poll was refused; what becomes of uploads they hear themselves.
+            Err(mut error) if error.status.is_some() => {
+                let pause = failures.pause();
+                let pause = error.wait.map_or(pause, |asked| asked.max(pause));
+                error.message = format!("the poll (download.do) fails: {}", error.message);
+                shared.log.warn(format_args!("bolink: {error}; next poll in {} ms", pause.as_millis()));
+                has_failed = false;
+                shared.session.poll_refused(login.number, error, pause);
                 continue;
             }
             Err(error) => return End::Failed(error),

@@ -27,6 +27,8 @@ pub struct View {
     pub last_error: Option<Error>,
     /// How many logins succeeded.
     pub logins: u64,
+    /// The last poll was refused.
+    pub is_deaf: bool,
 }
 
 #[derive(Debug)]
@@ -38,6 +40,7 @@ struct State {
     logins: u64,
     /// The login whose token the poll under way holds.
     polling: Option<u64>,
+    is_deaf: bool,
 }
 
 /// The state, shared.
@@ -60,6 +63,7 @@ impl Session {
             login: None,
             logins: 0,
             polling: None,
+            is_deaf: false,
         };
         Session { state: Mutex::new(state), changed: Condvar::new() }
     }
@@ -79,7 +83,8 @@ impl Session {
     /// What there is to tell.
     pub fn view(&self) -> View {
         let state = self.lock();
-        View { phase: state.phase, since: state.since, last_error: state.last_error.clone(), logins: state.logins }
+        let last_error = state.last_error.clone();
+        View { phase: state.phase, since: state.since, last_error, logins: state.logins, is_deaf: state.is_deaf }
     }
 
     /// The login worked.
@@ -132,6 +137,20 @@ impl Session {
     /// The poll is over.
     pub fn poll_ends(&self) {
         self.lock().polling = None;
+    }
+
+    /// The poll was answered.
+    pub fn poll_answered(&self) {
+        self.lock().is_deaf = false;
+    }
+
+    /// The poll was refused: uploads go on. Waits so long, or until this login is not the present one any more.
+    pub fn poll_refused(&self, number: u64, error: Error, pause: Duration) {
+        let mut state = self.lock();
+        state.last_error = Some(error);
+        state.is_deaf = true;
+        let is_present = |state: &mut State| state.login.as_ref().is_some_and(|login| login.number == number);
+        drop(self.changed.wait_timeout_while(state, pause, is_present));
     }
 
     /// The login to use, waiting for the one under way. `stop_poll` ends a poll that still holds a dead token.
