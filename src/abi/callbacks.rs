@@ -25,7 +25,8 @@ pub type OnDelivery = Option<unsafe extern "C" fn(user_data: *mut c_void, report
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DownlinkCallbacks {
-    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions. A member that is
+    /// not wholly inside counts as NULL; user_data and destroy must be.
     pub struct_size: usize,
     /// Given to each of the functions below as it is.
     pub user_data: *mut c_void,
@@ -47,7 +48,8 @@ pub struct DownlinkCallbacks {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct LogCallbacks {
-    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions. A member that is
+    /// not wholly inside counts as NULL; user_data and destroy must be.
     pub struct_size: usize,
     /// Given to each of the functions below as it is.
     pub user_data: *mut c_void,
@@ -63,7 +65,8 @@ pub struct LogCallbacks {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DeliveryCallbacks {
-    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+    /// The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions. A member that is
+    /// not wholly inside counts as NULL; user_data and destroy must be.
     pub struct_size: usize,
     /// Given to each of the functions below as it is.
     pub user_data: *mut c_void,
@@ -100,7 +103,7 @@ impl Drop for Owner {
     }
 }
 
-/// Copies as much of a struct as the caller's header knew; what it did not know is zero.
+/// Copies the members that the caller's header knew whole; the others are zero. Each is as large as a pointer.
 ///
 /// # Safety
 /// `given` is not NULL and points to a `size_t` with the number of bytes that can be read there; all-zero bytes are a
@@ -113,15 +116,20 @@ unsafe fn copy<T: Copy>(given: *const T, least: usize) -> Result<T> {
         return Err(Error::new(Code::Argument, text));
     }
     let mut copy = MaybeUninit::<T>::zeroed();
+    let members = size.min(size_of::<T>()) / size_of::<usize>();
     // SAFETY: no more bytes than are there and than there is room for; zero bytes in the rest are a value.
     unsafe {
-        std::ptr::copy_nonoverlapping(given.cast::<u8>(), copy.as_mut_ptr().cast(), size.min(size_of::<T>()));
+        let bytes = members * size_of::<usize>();
+        std::ptr::copy_nonoverlapping(given.cast::<u8>(), copy.as_mut_ptr().cast(), bytes);
         Ok(copy.assume_init())
     }
 }
 
 fn missing(member: &str) -> Error {
-    Error::new(Code::Argument, format!("{member} is NULL; to remove the callbacks give NULL in place of the struct"))
+    let text = format!(
+        "{member} is NULL, or not inside struct_size; to remove the callbacks give NULL in place of the struct"
+    );
+    Error::new(Code::Argument, text)
 }
 
 /// Callbacks on their way into the SDK: made before anything can fail, so that `destroy` is called in every case.
@@ -141,6 +149,9 @@ pub(super) trait Callbacks: Copy {
 
 macro_rules! callbacks {
     ($name:ident, $member:ident, $function:ty) => {
+        // `copy` counts on it.
+        const _: () = assert!(size_of::<$name>() == 4 * size_of::<usize>());
+
         impl Callbacks for $name {
             type Function = $function;
             const HEAD: usize = offset_of!($name, $member);
@@ -208,5 +219,48 @@ impl Given<TextFunction> {
             // SAFETY: the caller's function, with the caller's user_data and a string that lives through the call.
             unsafe { function(owner.user_data(), report.as_ptr()) }
         })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    unsafe extern "C" fn note(user_data: *mut c_void) {
+        // SAFETY: the test gave a counter.
+        unsafe { &*user_data.cast::<AtomicUsize>() }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    unsafe extern "C" fn hear(_: *mut c_void, _: *const c_char) {}
+
+    #[test]
+    fn a_member_that_the_size_cuts_is_not_there() {
+        let destroyed = AtomicUsize::new(0);
+        let word = size_of::<usize>();
+        let take = |struct_size: usize| {
+            let user_data = (&raw const destroyed).cast_mut().cast();
+            let given = DeliveryCallbacks { struct_size, user_data, destroy: Some(note), on_delivery: Some(hear) };
+            destroyed.store(0, Ordering::Relaxed);
+            // SAFETY: a struct as the header says, or a shorter one.
+            unsafe { Given::take(&raw const given) }.and_then(|given| given.both("on_delivery"))
+        };
+        for size in 3 * word..4 * word {
+            let error = take(size).map(|_| ()).unwrap_err();
+            assert_eq!(error.code, Code::Argument, "{size}");
+            assert!(error.message.contains("on_delivery") && error.message.contains("struct_size"), "{error}");
+            assert_eq!(destroyed.load(Ordering::Relaxed), 1, "{size}: registering failed, so it is destroyed");
+        }
+        // A cut destroy is no function to call.
+        for size in 0..3 * word {
+            assert_eq!(take(size).map(|_| ()).unwrap_err().code, Code::Argument, "{size}");
+            assert_eq!(destroyed.load(Ordering::Relaxed), 0, "{size}");
+        }
+        for size in [4 * word, 4 * word + 1, 9 * word] {
+            let both = take(size).unwrap();
+            assert_eq!(destroyed.load(Ordering::Relaxed), 0);
+            drop(both);
+            assert_eq!(destroyed.load(Ordering::Relaxed), 1);
+        }
     }
 }

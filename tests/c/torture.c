@@ -229,23 +229,27 @@ static void registering(void) {
     made.struct_size = offsetof(parklink_downlink_callbacks, on_downlink);
     EXPECT(PARKLINK_E_ARGUMENT, parklink_on_downlink(handle, &made));
     CHECK(counted(&destroyed) == 1);
+    /* Half a pointer is none. */
+    made.struct_size += sizeof(size_t) / 2;
+    EXPECT(PARKLINK_E_ARGUMENT, parklink_on_downlink(handle, &made));
+    CHECK(counted(&destroyed) == 2);
     made.struct_size = sizeof(size_t);
     EXPECT(PARKLINK_E_ARGUMENT, parklink_on_downlink(handle, &made));
     made.struct_size = 0;
     EXPECT(PARKLINK_E_ARGUMENT, parklink_on_downlink(handle, &made));
-    CHECK(counted(&destroyed) == 1);
+    CHECK(counted(&destroyed) == 2);
     made = callbacks(NULL, NULL);
     EXPECT(PARKLINK_E_ARGUMENT, parklink_on_downlink(handle, &made));
-    CHECK(counted(&destroyed) == 2);
+    CHECK(counted(&destroyed) == 3);
     made = callbacks(on_count, NULL);
     EXPECT(PARKLINK_OK, parklink_on_downlink(handle, &made));
     /* It was copied. */
     memset(&made, 0xA5, sizeof made);
     made = callbacks(on_count, NULL);
     EXPECT(PARKLINK_OK, parklink_on_downlink(handle, &made));
-    wait_for(&destroyed, 3);
-    EXPECT(PARKLINK_OK, parklink_on_downlink(handle, NULL));
     wait_for(&destroyed, 4);
+    EXPECT(PARKLINK_OK, parklink_on_downlink(handle, NULL));
+    wait_for(&destroyed, 5);
     /* A later header's struct may be longer. */
     {
         struct {
@@ -258,7 +262,7 @@ static void registering(void) {
         EXPECT(PARKLINK_OK, parklink_on_downlink(handle, &longer.known));
     }
     EXPECT(PARKLINK_OK, parklink_close(handle, 5000, NULL));
-    CHECK(counted(&destroyed) == 5);
+    CHECK(counted(&destroyed) == 6);
 }
 
 static void on_log(void *user_data, int32_t level, const char *line) {
