@@ -326,6 +326,18 @@ fn a_mark_before_the_answer_is_no_part_of_it() {
 }
 
 #[test]
+fn half_a_surrogate_pair_costs_a_character_and_not_the_message() {
+    let bolink = Bolinkish::start(Duration::from_secs(30));
+    let bench = open(bolink.server.port, json!({}));
+    bolink.with(|desk| {
+        desk.upload_answers.push_back(answer(200, r#"{"state":1,"errmsg":"好\ud83d"}"#));
+        desk.downlinks.push_back(answer(200, r#"{"service_name":"update_balance","car_number":"\udc00京A1"}"#));
+    });
+    assert_eq!(bench.upload("M2").unwrap()["errmsg"], "好\u{fffd}");
+    assert_eq!(bench.heard.recv_timeout(Duration::from_secs(5)).unwrap()["car_number"], "\u{fffd}京A1");
+}
+
+#[test]
 fn a_refused_login_says_why_at_once_and_is_tried_again() {
     let bolink = Bolinkish::start(Duration::from_secs(30));
     let refusal = answer(200, r#"{"state":0,"errmsg":"签名错误"}"#);

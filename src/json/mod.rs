@@ -6,7 +6,7 @@ mod read;
 mod write;
 
 pub use self::members::{Finder, Members, mark};
-pub use self::read::{members_of, parse, parse_members, parse_slice};
+pub use self::read::{members_of, parse, parse_members, received, received_bytes};
 pub use self::write::{is_literal, quoted, string};
 
 use std::borrow::Cow;

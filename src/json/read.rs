@@ -12,12 +12,22 @@ const DEEPEST: u32 = 128;
 
 /// Reads a value.
 pub fn parse(text: &str) -> Result<Value> {
-    Reader { text, at: 0, is_literal: is_literal_inside(text) }.whole().map_err(|error| placed(error, text))
+    read(text, false)
 }
 
-/// Reads a value from bytes.
-pub fn parse_slice(bytes: &[u8]) -> Result<Value> {
-    parse(std::str::from_utf8(bytes).map_err(Error::custom)?)
+/// Reads what a platform says: an escape that stands for nothing (half a surrogate pair) costs its character, not the
+/// message.
+pub fn received(text: &str) -> Result<Value> {
+    read(text, true)
+}
+
+/// The same from bytes.
+pub fn received_bytes(bytes: &[u8]) -> Result<Value> {
+    received(std::str::from_utf8(bytes).map_err(Error::custom)?)
+}
+
+fn read(text: &str, mends: bool) -> Result<Value> {
+    Reader { text, at: 0, is_literal: is_literal_inside(text), mends }.whole().map_err(|error| placed(error, text))
 }
 
 /// Reads the members of an object; `None` when the text is JSON but no object.
@@ -28,9 +38,12 @@ pub fn parse_members(text: &str) -> Result<Option<Members>> {
     }
 }
 
-/// The members of an object; `None` when it is none.
+/// The members of an object that was received; `None` when it is none.
 pub fn members_of(bytes: &[u8]) -> Option<Members> {
-    parse_members(std::str::from_utf8(bytes).ok()?).ok().flatten()
+    match received_bytes(bytes) {
+        Ok(Value::Object(members)) => Some(members),
+        _ => None,
+    }
 }
 
 /// The same error, told with its place in the whole text: ours may be a place inside a part. Another reader may find
@@ -46,6 +59,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     is_literal: bool,
+    mends: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -143,9 +157,47 @@ impl<'a> Reader<'a> {
     #[cold]
     fn escaped(&mut self) -> Result<Text> {
         let mut texts = serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter::<String>();
-        let text = texts.next().unwrap_or_else(|| Err(self.wrong()))?;
-        self.at += texts.byte_offset();
-        Ok(Text::from(text))
+        match texts.next().unwrap_or_else(|| Err(self.wrong())) {
+            Ok(text) => {
+                self.at += texts.byte_offset();
+                Ok(Text::from(text))
+            }
+            Err(error) => self.mended().filter(|_| self.mends).ok_or(error),
+        }
+    }
+
+    /// A text with U+FFFD for each escape that stands for nothing.
+    fn mended(&mut self) -> Option<Text> {
+        let mut rest = self.text.get(self.at + 1..)?.chars();
+        let mut units = Vec::new();
+        loop {
+            let sign = match rest.next()? {
+                '"' => break,
+                '\\' => match rest.next()? {
+                    'u' => {
+                        let digits = rest.as_str().get(..4).filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+                        let unit = digits.and_then(|digits| u16::from_str_radix(digits, 16).ok());
+                        if unit.is_some() {
+                            rest.nth(3);
+                        }
+                        units.push(unit.unwrap_or(0xFFFD));
+                        continue;
+                    }
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    sign @ ('"' | '\\' | '/') => sign,
+                    _ => '\u{fffd}',
+                },
+                sign if sign < ' ' => return None,
+                sign => sign,
+            };
+            units.extend_from_slice(sign.encode_utf16(&mut [0; 2]));
+        }
+        self.at = self.text.len() - rest.as_str().len();
+        Some(Text::from(String::from_utf16_lossy(&units)))
     }
 
     fn object(&mut self, depth: u32) -> Result<Members> {
@@ -230,7 +282,30 @@ mod tests {
         {
             assert!(parse(text).is_err() && parse_members(text).is_err(), "{text}");
         }
-        assert!(parse_slice(b"{\"a\":\"\xff\"}").is_err());
+        assert!(received_bytes(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn of_what_is_received_a_wrong_escape_costs_its_character_and_not_the_message() {
+        for (given, meant) in [
+            (r"\ud800", "\u{fffd}"),
+            (r"a\udc00\ud83d\ude00京\ud83d", "a\u{fffd}😀京\u{fffd}"),
+            (r"\ud83d😀\ud83d\u4eac", "\u{fffd}😀\u{fffd}京"),
+            (r#"\x41\"\\\/\b\f\n\r\t"#, "\u{fffd}41\"\\/\u{8}\u{c}\n\r\t"),
+            (r"\u12", "\u{fffd}12"),
+            (r"\u+123\u00e9", "\u{fffd}+123é"),
+        ] {
+            let text = format!(r#"{{"a":["{given}"],"{given}":1,"b":2.50}}"#);
+            assert!(parse(&text).is_err() && parse_members(&text).is_err(), "the software's own is refused: {text}");
+            let value = received(&text).unwrap();
+            assert_eq!((value["a"][0].as_str(), value[meant].to_string().as_str()), (Some(meant), "1"), "{text}");
+            assert_eq!(value["b"].to_string(), "2.50");
+            assert_eq!(members_of(text.as_bytes()).map(Value::Object), Some(value));
+        }
+        for text in [r#"{"a":"\ud800}"#, r#"{"a":"\"#, "{\"a\":\"\\ud800\n\"}"] {
+            assert_eq!(received(text).unwrap_err().to_string(), parse(text).unwrap_err().to_string(), "{text}");
+        }
+        assert!(received(r#"{"a":"\ud800" 1}"#).is_err());
     }
 
     #[test]

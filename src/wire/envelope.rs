@@ -53,13 +53,13 @@ pub fn read(body: &str, key: &str) -> Result<Received, Fault> {
     if !sign::is_same(&sign, &sign::keyed(text, key)) {
         return Err(Fault::Forged);
     }
-    let data = json::parse(text).map_err(|_| Fault::Shape("data is no JSON"))?;
+    let data = json::received(text).map_err(|_| Fault::Shape("data is no JSON"))?;
     if !data.is_object() && !data.is_array() {
         return Err(Fault::Shape("data is neither an object nor a list"));
     }
     let mut beside = Members::new();
     for (name, value) in parts.iter().filter(|(name, _)| !matches!(name.as_str(), "data" | "sign")) {
-        let value = json::parse(value.get()).map_err(|_| Fault::Shape("the body is no JSON object"))?;
+        let value = json::received(value.get()).map_err(|_| Fault::Shape("the body is no JSON object"))?;
         beside.insert(name.clone(), value);
     }
     Ok(Received { data, beside })

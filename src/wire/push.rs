@@ -63,8 +63,8 @@ pub fn read(body: &str, is_form: bool, reading: Reading, merchant_no: &str, key:
 }
 
 fn object(text: &str) -> Result<Members, Fault> {
-    match json::parse_members(text) {
-        Ok(Some(members)) => Ok(members),
+    match json::received(text) {
+        Ok(Value::Object(members)) => Ok(members),
         _ => Err(Fault::Shape("the push is no JSON object")),
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn failure(error: &Error) -> Members {
 
 /// The answer to a record that could not even be looked at.
 pub(super) fn unsent(service: Option<&str>, text: &str, error: Error) -> Members {
-    let Some(record) = json::members_of(text.as_bytes()) else { return failure(&error) };
+    let Ok(Some(record)) = json::parse_members(text) else { return failure(&error) };
     match service.or_else(|| record.get("service_name").and_then(Value::as_str)) {
         Some(service) => answer(service, &record, Outcome::from(error)),
         None => failure(&error),

@@ -65,7 +65,7 @@ pub enum Reply {
 
 /// Reads the answer to an upload. To answers of ours the platform may reply without words.
 pub fn reply(response: Response, is_answer: bool) -> Result<Reply> {
-    let value = json::parse_slice(&response.body);
+    let value = json::received_bytes(&response.body);
     let status = response.status;
     match value {
         Ok(Value::Object(members)) if tells_of_token(&members) => Ok(Reply::TokenLost(Some(members))),
@@ -98,7 +98,7 @@ pub enum Heard {
 
 /// Reads the answer to a poll.
 pub fn heard(response: Response) -> Result<Heard> {
-    let messages = match json::parse_slice(&response.body) {
+    let messages = match json::received_bytes(&response.body) {
         // A charge that failed has a state and words of its own: what is named as a downlink is one.
         Ok(Value::Object(members)) if tells_of_token(&members) && !is_downlink(&members) => {
             return Ok(Heard::TokenLost);

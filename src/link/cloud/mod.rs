@@ -312,15 +312,15 @@ impl Inner {
         if text.trim_ascii() == "0x12" {
             return self.lock().beat_answered();
         }
-        let parsed = json::parse_members(&text);
-        if let Ok(Some(message)) = &parsed
+        let parsed = json::received(&text);
+        if let Ok(Value::Object(message)) = &parsed
             && let Some(token) = message.get("token").and_then(Value::as_str)
         {
             // Before the text is written to any log.
             log.protect(token);
         }
         log.trace(format_args!("cloud < {text}"));
-        let Ok(Some(message)) = parsed else {
+        let Ok(Value::Object(message)) = parsed else {
             return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
         };
         let up = {

@@ -105,7 +105,7 @@ fn milliseconds() -> u64 {
 
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let wrong = |why: String| Error::new(Code::Protocol, format!("{}: Bolink answered {why}", interface.id));
-    let mut reply = match json::parse_slice(body) {
+    let mut reply = match json::received_bytes(body) {
         Ok(Value::Object(reply)) => reply,
         Ok(_) => return Err(wrong("JSON that is no object".into())),
         Err(error) => return Err(wrong(format!("what is not JSON: {error}"))),
