@@ -3,7 +3,6 @@
 use crate::error::{Code, Error, Result};
 use encoding_rs::{DecoderResult, EncoderResult, GBK};
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// How a handle's texts are encoded, both ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,26 +65,44 @@ impl Encoding {
 }
 
 fn to_gbk(text: &str) -> Vec<u8> {
-    let mut encoder = GBK.new_encoder();
     let mut bytes = Vec::with_capacity(text.len() + 16);
     let mut rest = text;
+    while let Some((at, character)) = rest.char_indices().find(|(_, character)| is_later(*character)) {
+        encode(&rest[..at], &mut bytes);
+        escape(character, &mut bytes);
+        rest = &rest[at + character.len_utf8()..];
+    }
+    encode(rest, &mut bytes);
+    bytes
+}
+
+/// Characters that the encoder knows and GBK does not: strict readers refuse their bytes. The euro sign is Windows' own; the
+/// others came with GB 18030, or stand where GBK leaves room for private use.
+fn is_later(character: char) -> bool {
+    matches!(character,
+        '\u{1F9}' | '\u{1E3F}' | '\u{20AC}' | '\u{2E80}'..='\u{2EFF}' | '\u{2FF0}'..='\u{2FFF}' | '\u{303E}'
+        | '\u{3400}'..='\u{4DBF}' | '\u{9FA6}'..='\u{9FFF}' | '\u{E000}'..='\u{F8FF}' | '\u{FE10}'..='\u{FE1F}')
+}
+
+fn encode(text: &str, bytes: &mut Vec<u8>) {
+    let mut encoder = GBK.new_encoder();
+    let mut rest = text;
     loop {
-        match encoder.encode_from_utf8_to_vec_without_replacement(rest, &mut bytes, true) {
-            (EncoderResult::InputEmpty, _) => return bytes,
-            (EncoderResult::OutputFull, read) => {
-                rest = &rest[read..];
-                bytes.reserve(rest.len() + 16);
-            }
+        bytes.reserve(rest.len() + 16);
+        match encoder.encode_from_utf8_to_vec_without_replacement(rest, bytes, true) {
+            (EncoderResult::InputEmpty, _) => return,
+            (EncoderResult::OutputFull, read) => rest = &rest[read..],
             (EncoderResult::Unmappable(character), read) => {
                 rest = &rest[read..];
-                let mut escape = String::new();
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(escape, "\\u{unit:04X}");
-                }
-                bytes.extend_from_slice(escape.as_bytes());
-                bytes.reserve(rest.len() + 16);
+                escape(character, bytes);
             }
         }
+    }
+}
+
+fn escape(character: char, bytes: &mut Vec<u8>) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        bytes.extend_from_slice(format!("\\u{unit:04X}").as_bytes());
     }
 }
 
@@ -131,6 +148,32 @@ mod tests {
             serde_json::json!({"a": "京😀é京", "ñ": 1})
         );
         assert!(back.contains("\\uD83D\\uDE00") && back.contains("\\u00F1"), "{back}");
+    }
+
+    #[test]
+    fn what_only_later_standards_have_is_escaped_too() {
+        assert_eq!(Encoding::Gbk.encode("5€京"), b"5\\u20AC\xBE\xA9");
+        // GBK 1.0 has 21886 characters beside ASCII; 95 of them had no place in Unicode then, and have other bytes in no
+        // strict table.
+        let mut count = 0;
+        for character in '\u{80}'..='\u{FFFF}' {
+            let bytes = Encoding::Gbk.encode(&character.to_string());
+            if bytes.starts_with(b"\\u") {
+                continue;
+            }
+            count += 1;
+            let &[lead, trail] = &bytes[..] else { panic!("{character:?}: {bytes:02X?}") };
+            // GBK/1, GBK/2 are GB 2312's places; /3, /4, /5 the ones around them.
+            let is_own = match (lead, trail) {
+                (_, 0x7F) => false,
+                (0x81..=0xA0, 0x40..) | (0xA8..=0xFE, 0x40..=0xA0) => true,
+                (0xA1..=0xA9 | 0xB0..=0xF7, 0xA1..=0xFE) => true,
+                _ => false,
+            };
+            assert!(is_own, "{character:?}: {bytes:02X?}");
+            assert_eq!(Encoding::Gbk.decode(&bytes, "json").unwrap(), character.to_string());
+        }
+        assert_eq!(count, 21_886 - 95);
     }
 
     #[test]
