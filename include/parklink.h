@@ -39,9 +39,10 @@
  *
  * Texts. NUL-terminated UTF-8, or GBK both ways on handles opened with "encoding": "gbk". A configuration is UTF-8, or
  * GBK when it is in GBK and says "encoding": "gbk". Text in another encoding is PARKLINK_E_ENCODING with the place of
- * the first wrong byte. What GBK cannot carry comes out as \uXXXX, which in JSON is the same character. Texts of more
- * than limits.text_bytes are PARKLINK_E_TOO_LARGE; no more than that many bytes and one are read looking for the end.
- * Texts that come out have no such limit. The library reads them in the C locale: yours does not matter.
+ * the first wrong byte. What GBK cannot carry (the euro sign is Windows' own) comes out as \uXXXX, which in JSON is the
+ * same character. Texts of more than limits.text_bytes are PARKLINK_E_TOO_LARGE; no more than that many bytes and one are
+ * read looking for the end. Texts that come out have no such limit. The library reads them in the C locale: yours does
+ * not matter.
  *
  * Time. Timeouts are in milliseconds. Inside JSON each field has the unit of its document.
  *
@@ -201,7 +202,8 @@ typedef void (PARKLINK_CALL *parklink_downlink_fn)(void *user_data, uint64_t eve
  */
 typedef struct parklink_downlink_callbacks {
     /**
-     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions. A member that is
+     * not wholly inside counts as NULL; user_data and destroy must be.
      */
     size_t struct_size;
     /**
@@ -236,7 +238,8 @@ typedef void (PARKLINK_CALL *parklink_log_fn)(void *user_data, int32_t level, co
  */
 typedef struct parklink_log_callbacks {
     /**
-     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions. A member that is
+     * not wholly inside counts as NULL; user_data and destroy must be.
      */
     size_t struct_size;
     /**
@@ -265,7 +268,8 @@ typedef void (PARKLINK_CALL *parklink_delivery_fn)(void *user_data, const char *
  */
 typedef struct parklink_delivery_callbacks {
     /**
-     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions.
+     * The size of this struct in bytes, as your compiler sees it: the struct may grow in later versions. A member that is
+     * not wholly inside counts as NULL; user_data and destroy must be.
      */
     size_t struct_size;
     /**
@@ -360,7 +364,8 @@ parklink_code PARKLINK_CALL parklink_in_park(parklink_t *handle, const char *jso
 
 /**
  * Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
- * money; raise the barrier only when the downlink outpark says state 1.
+ * money, or says of a charge repeated after a timeout that it received it before; raise the barrier only when the
+ * downlink outpark says state 1.
  */
 parklink_code PARKLINK_CALL parklink_out_park(parklink_t *handle, const char *json, char **reply);
 
@@ -440,7 +445,7 @@ parklink_code PARKLINK_CALL parklink_status(parklink_t *handle, char **json);
  *
  * json: as in parklink_upload; borrowed for the call. Records of one order (order_id; card_id of cards, and so on) leave
  * in the order in which they were stored, those of other orders are not held up. Questions, and exits that ask for money
- * now (pay_type wallet, sweepcode), are not stored: upload them.
+ * now (pay_type wallet, sweepcode, scancode), are not stored: upload them.
  * ticket: gets the number that parklink_on_delivery tells the outcome under. May be NULL.
  *
  * Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also
@@ -487,7 +492,8 @@ parklink_code PARKLINK_CALL parklink_flush(parklink_t *handle, uint32_t timeout_
 parklink_code PARKLINK_CALL parklink_dead_list(parklink_t *handle, uint64_t after, uint32_t limit, char **json);
 
 /**
- * Sends dead letters again, as if they were new.
+ * Sends dead letters again, as if they were new. To the cloud they go with another random_temp: it remembers what it has
+ * refused, and would not look at the same bytes again.
  *
  * ticket: whose; 0 for all.
  * count: gets how many. May be NULL.
