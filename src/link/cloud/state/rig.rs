@@ -41,7 +41,9 @@ impl Rig {
         state.token = Some("t1".into());
         state.is_token_good = true;
         state.last_login = Some(now);
-        let wire = BufReader::new(listener.accept().unwrap().0);
+        let wire = listener.accept().unwrap().0;
+        wire.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let wire = BufReader::new(wire);
         Rig { state, facts, wire }
     }
 
