@@ -84,6 +84,16 @@ class Logins(EtcpCase):
         self.assertEqual(p.try_call("etcp.orderhistory", {})[0], parklink.OK, p.last_error)
         self.assertEqual(len(self.server.requests("usersignin")), 2)
 
+    def test_the_code_of_a_text_message_is_not_logged(self):
+        p = self.link()
+        p.on_log()
+        p.call("etcp.uservalidatecode", {"mobilePhone": self.PHONE})
+        p.call("etcp.userlogin", {"mobilePhone": self.PHONE, "code": "562371", "appId": "ETCP"})
+        self.assertTrue(self.server.wait(lambda: any("etcp < etcp.userlogin" in line for _, line in p.lines)), p.lines)
+        text = "\n".join(line for _, line in p.lines)
+        self.assertIn("etcp > etcp.userlogin", text)
+        self.assertNotIn("562371", text)
+
     def test_a_login_without_a_token_is_a_refusal(self):
         p = self.link(etcp={"phone": self.PHONE, "app_id": "ETCP"})
         self.server.plan("usersignin", fault.reply({"code": 0, "message": "ok"}))
