@@ -126,6 +126,10 @@ class Charges(UnionCase):
                                ({"state": "1"}, parklink.OK), ({"state": "x"}, parklink.PROTOCOL), ({}, parklink.OK)):
             self.server.answered("personRecord", {"code": 1, "message": u"成功", "data": data})
             self.assertEqual(p.try_call("union.personRecord", CALLS["personRecord"].sample)[0], expected, data)
+        self.server.answered("personRecord", {"code": 1, "message": u"成功", "data": u'{"state":0,"message":"人员不存在"}'})
+        code, reply = p.try_call("union.personRecord", CALLS["personRecord"].sample)
+        self.assertEqual((code, reply["errmsg"], reply["message"]), (parklink.REFUSED, u"人员不存在", u"成功"))
+        self.assertIn(u"人员不存在", p.last_error)
 
     def test_an_entry_that_was_there_already_arrived(self):
         """3.1: a repeat is answered with a message saying the order already exists. After a lost answer that is a yes."""

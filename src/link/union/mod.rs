@@ -141,6 +141,10 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
             return Err(wrong("a state inside data that is no number: whether it was done is not known".into()));
         }
         reply.insert("state", state.clone());
+        // And so does the reason: the message around it says that the report was read.
+        if let Some(said) = inner.get("message").filter(|said| !said.is_null()) {
+            reply.insert("errmsg", said.clone());
+        }
     }
     Ok(reply)
 }
