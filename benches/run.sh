@@ -1,13 +1,13 @@
 #!/bin/sh
 # Speed of the library against small programs that do the same. Each line: what, found, what is asked for.
 # Usage: benches/run.sh FOLDER [WORD...]   FOLDER holds libparklink.so and include/; the words choose from
-#        facts upload count downlink submit slow live drain lanes limit backlog syncs killed idle
+#        facts upload count downlink submit slow live spread drain lanes limit backlog syncs killed idle
 # BENCH_LONG=1 takes the long forms; BENCH_DIR is where stores are made (a folder on the disk to be measured).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "${1:?the folder of libparklink.so}" && pwd)
 shift
-words=${*:-facts upload count downlink submit slow live drain lanes limit backlog syncs killed idle}
+words=${*:-facts upload count downlink submit slow live spread drain lanes limit backlog syncs killed idle}
 
 missing=
 for header in curl/curl.h cjson/cJSON.h openssl/evp.h sqlite3.h; do
@@ -66,6 +66,14 @@ for word in $words; do
         ;;
     slow) slow submit slow ;;
     live) slow live ;;
+    spread)
+        echo "the last three again, on all $(nproc) processors instead of one:"
+        export BENCH_CPU=all
+        "$out/submit"
+        slow submit slow
+        slow live
+        unset BENCH_CPU
+        ;;
     drain) "$out/drain" plain ;;
     lanes | limit | backlog | killed) "$out/drain" "$word" ;;
     syncs) SLOW_DISK_MS=0 LD_PRELOAD="$out/slow_disk.so" "$out/drain" syncs ;;

@@ -298,8 +298,8 @@ typedef struct parklink_delivery_callbacks {
  *
  * Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
  * log in again by themselves until the handle is closed. Any thread.
- * Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), DISK_FULL, STORE_READ_ONLY, STORE_LOCKED,
- * STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
+ * Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder, listen.addr), DISK_FULL, STORE_READ_ONLY,
+ * STORE_LOCKED, STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
  */
 parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **out);
 

@@ -567,38 +567,43 @@ fn a_certificate_of_the_ca_file_is_trusted() {
     assert_eq!(bench.post(&url, &long).unwrap().body.len(), long.len() + 7);
 }
 
-/// As `openssl req -x509` makes them: it signed itself, and calls itself an authority.
+/// A server with a certificate as `openssl req -x509` makes them: it signed itself, and calls itself an authority.
+fn own_authority(names: &[&str], until: i32) -> Authority {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = rcgen::CertificateParams::new(names).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(until, 1, 1);
+    tls_server_with(params.self_signed(&key).unwrap(), None, &key)
+}
+
 #[test]
 fn a_server_may_show_the_certificate_of_the_ca_file_itself() {
-    let signed = |names: &[&str], until: i32| {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = rcgen::CertificateParams::new(names).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        params.not_after = rcgen::date_time_ymd(until, 1, 1);
-        tls_server_with(params.self_signed(&key).unwrap(), None, &key)
-    };
     let post = |server: &Authority, ca_file: String| {
         let bench = bench(serde_json::json!({"proxy": "", "ca_file": ca_file}));
         bench.post(&format!("https://127.0.0.1:{}/", server.port), "a").map(|response| response.body)
     };
-    let server = signed(&["127.0.0.1"], 2090);
+    let server = own_authority(&["127.0.0.1"], 2090);
     assert_eq!(post(&server, server.ca_file()).unwrap(), b"secret a");
-    let (other_name, old) = (signed(&["other.example"], 2090), signed(&["127.0.0.1"], 2001));
-    for (server, ca_file) in
-        [(&server, signed(&["127.0.0.1"], 2090).ca_file()), (&other_name, other_name.ca_file()), (&old, old.ca_file())]
-    {
+    let (other_name, old) = (own_authority(&["other.example"], 2090), own_authority(&["127.0.0.1"], 2001));
+    for (server, ca_file) in [
+        (&server, own_authority(&["127.0.0.1"], 2090).ca_file()),
+        (&other_name, other_name.ca_file()),
+        (&old, old.ca_file()),
+    ] {
         assert_eq!(post(server, ca_file).unwrap_err().code, Code::Tls);
     }
 }
 
 #[test]
 fn a_certificate_of_nobody_is_refused_with_advice() {
-    let (server, other) = (tls_server(), tls_server());
-    let bench = bench(serde_json::json!({"proxy": "", "ca_file": other.ca_file()}));
-    let error = bench.post(&format!("https://127.0.0.1:{}/", server.port), "x").unwrap_err();
-    assert_eq!(error.code, Code::Tls, "{error}");
-    assert!(error.message.contains("http.ca_file"), "{error}");
+    let other = tls_server();
+    for server in [tls_server(), own_authority(&["127.0.0.1"], 2090)] {
+        let bench = bench(serde_json::json!({"proxy": "", "ca_file": other.ca_file()}));
+        let error = bench.post(&format!("https://127.0.0.1:{}/", server.port), "x").unwrap_err();
+        assert_eq!(error.code, Code::Tls, "{error}");
+        assert!(error.message.contains("http.ca_file"), "{error}");
+    }
 }
 
 #[test]

@@ -45,6 +45,37 @@ fn a_repeat_gets_the_same_answer_and_calls_nobody() {
     let _ = std::fs::remove_dir_all(dir);
 }
 
+/// A payment that was refused comes again on several connections at once: one of them is handed on, and once the software
+/// has said yes nobody is asked any more.
+#[test]
+fn after_a_no_repeats_at_once_are_one_call() {
+    const ROUNDS: usize = 60;
+    let (dir, stored) = store_options("no-then-many");
+    for options in [json!({}), stored] {
+        let said = std::sync::Mutex::new(std::collections::HashSet::new());
+        let bench = Bench::open(options.clone(), move |event| {
+            let first = said.lock().unwrap().insert(event["data"]["trade_no"].to_string());
+            Some(json!({"state": u8::from(!first), "errmsg": "数据库忙"}))
+        });
+        let port = bench.port;
+        for round in 0..ROUNDS {
+            let body = Arc::new(union(&charged(&round.to_string())));
+            let pushes: Vec<_> = (0..4)
+                .map(|_| {
+                    let body = body.clone();
+                    thread::spawn(move || {
+                        let mut client = Client::connect(port);
+                        (0..4).for_each(|_| assert_eq!(client.post("/union", &body).status, 200));
+                    })
+                })
+                .collect();
+            pushes.into_iter().for_each(|push| push.join().unwrap());
+        }
+        assert_eq!(bench.calls(), 2 * ROUNDS, "{options}");
+    }
+    let _ = std::fs::remove_dir_all(dir);
+}
+
 #[test]
 fn after_a_no_the_push_may_come_again() {
     let tries = std::sync::atomic::AtomicUsize::new(0);

@@ -34,8 +34,8 @@ pub(super) fn millis(timeout_ms: u32) -> Duration {
 ///
 /// Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
 /// log in again by themselves until the handle is closed. Any thread.
-/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder), DISK_FULL, STORE_READ_ONLY, STORE_LOCKED,
-/// STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
+/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder, listen.addr), DISK_FULL, STORE_READ_ONLY,
+/// STORE_LOCKED, STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
 ///
 /// # Safety
 /// See the header.

@@ -128,7 +128,8 @@ impl Config {
                 return Err(wrong(path, "a path, as /union", &Value::from(self.word(path))));
             }
         }
-        if self.word("listen.union_path") == self.word("listen.etcp_path") {
+        let path = |key| self.word(key).trim_end_matches('/');
+        if path("listen.union_path") == path("listen.etcp_path") {
             let message =
                 "\"listen.union_path\" and \"listen.etcp_path\" are the same: the platforms are told apart by them";
             return Err(Error::new(Code::Config, message));

@@ -4,7 +4,7 @@ use super::event::{Event, EventKind};
 use super::push::is_pushed;
 use super::reply::complete;
 use super::{Answer, Inbox, Open};
-use crate::catalogue::same_value;
+use crate::catalogue::{RepeatKey, same_value};
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value, members};
 use crate::link::Members;
@@ -20,9 +20,14 @@ impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
         let key = event.interface.and_then(|interface| interface.repeat_key(&event.data));
-        let (store, key, me) = match (&self.store, key, self.me.upgrade()) {
-            (Some(store), Some(key), Some(me)) => (store, key, me),
-            (None, Some(key), _) if is_pushed(event.platform) => {
+        match (&self.store, key) {
+            (Some(store), Some(key)) => {
+                if event.id.is_multiple_of(FORGET_EVERY) {
+                    store.forget_events(self.limits.window_seconds, MOST);
+                }
+                self.take(event, key, Self::looked);
+            }
+            (None, Some(key)) if is_pushed(event.platform) => {
                 let mut taken = self.pushes.take(event.id, key.clone());
                 if let Taken::Open(id) = taken {
                     if self.waits_with(&event, id) {
@@ -31,10 +36,15 @@ impl Inbox {
                     // Answered since that look, or never.
                     taken = self.pushes.take(event.id, key);
                 }
-                return self.taken(event, Ok(taken));
+                self.taken(event, Ok(taken));
             }
-            _ => return self.hand_on(event),
-        };
+            _ => self.hand_on(event),
+        }
+    }
+
+    /// Puts it on disk, unless it is there, and tells `then`.
+    fn take(&self, event: Event, key: RepeatKey, then: fn(&Inbox, Event, Result<Taken>)) {
+        let (Some(store), Some(me)) = (&self.store, self.me.upgrade()) else { return };
         let stored = NewEvent {
             id: event.id,
             repeat_key: key.key,
@@ -43,10 +53,18 @@ impl Inbox {
             service: event.service.to_string(),
             message: event.message.to_string(),
         };
-        if event.id.is_multiple_of(FORGET_EVERY) {
-            store.forget_events(self.limits.window_seconds, MOST);
+        store.take_event(stored, move |taken| then(&me, event, taken));
+    }
+
+    /// What the first look into the store found. One that nobody has in hand was refused since that look, and then its row
+    /// is going, or it was never answered: the second look tells, for it comes after what was written down meanwhile.
+    fn looked(&self, event: Event, taken: Result<Taken>) {
+        let Ok(Taken::Open(id)) = taken else { return self.taken(event, taken) };
+        if self.waits_with(&event, id) {
+            self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
+        } else if let Some(key) = event.interface.and_then(|interface| interface.repeat_key(&event.data)) {
+            self.take(event, key, Self::taken);
         }
-        store.take_event(stored, move |taken| me.taken(event, taken));
     }
 
     fn taken(&self, mut event: Event, taken: Result<Taken>) {

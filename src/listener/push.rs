@@ -79,7 +79,8 @@ impl Keys {
         };
         let union = || below(&self.union_path).filter(|_| self.union.is_some());
         let etcp = || below(&self.etcp_path).filter(|name| name.is_empty() && self.etcp.is_some());
-        union().map(|name| (Platform::Union, name)).or_else(|| etcp().map(|name| (Platform::Etcp, name)))
+        // ETCP's path has nothing below it, and may itself lie below the other.
+        etcp().map(|name| (Platform::Etcp, name)).or_else(|| union().map(|name| (Platform::Union, name)))
     }
 
     /// Reads a push.
@@ -209,5 +210,9 @@ mod tests {
             assert_eq!(usual.platform(path), expected, "{path}");
         }
         assert_eq!(keys("", "/etcp").platform("/"), Some((Platform::Union, "")));
+        assert_eq!(keys("", "/etcp").platform("/etcp"), Some((Platform::Etcp, "")));
+        assert_eq!(keys("", "/etcp").platform("/repair"), Some((Platform::Union, "repair")));
+        assert_eq!(keys("/p", "/p/etcp").platform("/p/etcp"), Some((Platform::Etcp, "")));
+        assert_eq!(keys("/p", "").platform("/p/repair"), Some((Platform::Union, "repair")));
     }
 }

@@ -51,10 +51,15 @@ pub fn is_remembered(platform: Platform, outcome: &Outcome) -> bool {
 }
 
 /// Of a record that may have been sent before and whose answer was lost: whether this refusal says that it arrived then.
-/// Bolink has an entry's order already (SDK 2.1).
+/// Bolink has an entry's order already (SDK 2.1); its open API says so in words that were not seen (API 3.1).
 pub fn is_there_already(platform: Platform, outcome: &Outcome) -> bool {
     let words = outcome.reply.as_ref().and_then(|reply| reply.get("errmsg")).and_then(Value::as_str);
-    platform == Platform::Bolink && words.is_some_and(|words| words.contains("该订单已经存在"))
+    let says = |words: &str| match platform {
+        Platform::Bolink => words.contains("该订单已经存在"),
+        Platform::Union => words.contains("订单") && (words.contains("已经存在") || words.contains("已存在")),
+        _ => false,
+    };
+    words.is_some_and(says)
 }
 
 /// Whether an HTTP status tells of a passing trouble.

@@ -15,6 +15,8 @@ struct Payment {
     order_id: String,
     amount: Value,
     is_taken: bool,
+    /// Sent, and not answered yet.
+    is_under_way: bool,
 }
 
 #[derive(Debug, Default)]
@@ -36,23 +38,30 @@ impl Ledger {
     pub fn note_fees(&self, reply: &Members) {
         let mut state = self.lock();
         for order in reply.get("data").and_then(Value::as_array).into_iter().flatten() {
-            let (Some(order_id), Some(fee)) = (order.get("orderId").and_then(Value::as_str), order.get("remainingFee"))
-            else {
+            let (Some(order_id), Some(fee)) = (order.get("orderId"), order.get("remainingFee")) else { continue };
+            if fee.is_null() {
                 continue;
-            };
+            }
             if state.fees.len() >= MOST {
                 state.fees.clear();
             }
-            state.fees.insert(order_id.to_owned(), fee.clone());
+            state.fees.insert(order_id.plain().into_owned(), fee.clone());
         }
     }
 
-    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own.
-    pub fn book(&self, data: &Members) -> Result<()> {
+    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own. Under way
+    /// until the guard goes.
+    pub fn book(&self, data: &Members) -> Result<UnderWay<'_>> {
         let (order_id, number) = (text(data, "orderId"), text(data, "externalOrderId"));
         let amount = data.get("payment").cloned().unwrap_or_default();
         let mut state = self.lock();
         if let Some(known) = state.payments.get(&number) {
+            if known.is_under_way {
+                let message = format!(
+                    "externalOrderId: must never repeat (ETCP 8.8); {number} belongs to a payment that is being made now; nothing was sent"
+                );
+                return Err(Error::new(Code::Invalid, message));
+            }
             let is_same = known.order_id == order_id && same_value(&known.amount, &amount);
             if known.is_taken || !is_same {
                 let what = if known.is_taken { "was taken by ETCP" } else { "was for another order or amount" };
@@ -73,8 +82,8 @@ impl Ledger {
         if state.payments.len() >= MOST {
             state.payments.retain(|_, payment| !payment.is_taken);
         }
-        state.payments.insert(number, Payment { order_id, amount, is_taken: false });
-        Ok(())
+        state.payments.insert(number.clone(), Payment { order_id, amount, is_taken: false, is_under_way: true });
+        Ok(UnderWay { ledger: self, number })
     }
 
     /// ETCP took it: the number is used up, and the fee is another one now.
@@ -84,6 +93,21 @@ impl Ledger {
             payment.is_taken = true;
         }
         state.fees.remove(&text(data, "orderId"));
+    }
+}
+
+/// A payment between leaving and its answer.
+#[derive(Debug)]
+pub struct UnderWay<'a> {
+    ledger: &'a Ledger,
+    number: String,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(payment) = self.ledger.lock().payments.get_mut(&self.number) {
+            payment.is_under_way = false;
+        }
     }
 }
 
@@ -112,6 +136,22 @@ mod tests {
         ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 8}]})));
         assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("which is 8, found \"2\""));
         assert!(ledger.book(&payment("A", "1", "8.00")).is_ok());
+        // Numbers may be texts, and no fee is no fee of nothing.
+        ledger.note_fees(&members(
+            json!({"data": [{"orderId": 7, "remainingFee": "2.0"}, {"orderId": "B", "remainingFee": null}]}),
+        ));
+        assert!(ledger.book(&payment("7", "2", "3")).is_err());
+        assert!(ledger.book(&payment("B", "3", "3")).is_ok());
+    }
+
+    #[test]
+    fn a_payment_under_way_is_not_made_beside_itself() {
+        let ledger = Ledger::default();
+        let under_way = ledger.book(&payment("A", "1", "2")).unwrap();
+        assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("being made"));
+        assert!(ledger.book(&payment("A", "2", "2")).is_ok());
+        drop(under_way);
+        assert!(ledger.book(&payment("A", "1", "2")).is_ok());
     }
 
     #[test]

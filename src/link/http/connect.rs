@@ -101,7 +101,8 @@ impl Dialler {
             request_level: false,
             resolver: &NoLookUp,
             now: now(),
-            timeout: exchange::left(deadline)?,
+            // The option is for all of it: dialling, the proxy, TLS.
+            timeout: exchange::left(deadline.min(Instant::now() + self.shared.timeout))?,
             current_time: Arc::new(now),
             run_connector: Arc::new(|_: &ConnectionDetails| Err(ureq::Error::ConnectionFailed)),
             register_shutdown: Arc::new(|_| Ok(())),

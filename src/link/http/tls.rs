@@ -107,8 +107,9 @@ impl ServerCertVerifier for Trust {
 pub fn explain(host: &str, error: &io::Error) -> Option<Error> {
     let cause = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     let advice = match cause {
+        // A certificate that signed itself and calls itself an authority is among the others.
         rustls::Error::InvalidCertificate(
-            rustls::CertificateError::UnknownIssuer | rustls::CertificateError::BadSignature,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::Other(_),
         ) => "; when the server has a certificate of your own authority, name its PEM file in http.ca_file",
         rustls::Error::InvalidCertificate(
             rustls::CertificateError::Expired

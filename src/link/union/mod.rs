@@ -8,7 +8,7 @@ use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
 use super::{Link, Members, Pending, Request, shown};
-use crate::catalogue::{Interface, Platform, is_number, same_value};
+use crate::catalogue::{Class, Interface, Platform, is_number, same_value};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value, members};
@@ -71,6 +71,7 @@ impl UnionLink {
     fn exchange(&self, interface: &Interface, url: &str, body: &str, deadline: Instant) -> Result<Members> {
         let target = self.client.target(url, JSON)?;
         let answered = self.client.post(&target, body, deadline).and_then(|response| response.ok());
+        let answered = answered.map_err(|error| doubted(interface, error));
         let reply = answered.and_then(|body| read(interface, &body));
         self.health.note(&reply);
         if self.log.is_on(Level::Trace)
@@ -103,6 +104,19 @@ fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(0))
 }
 
+/// A charge that some server on the way gave up is perhaps made: "try again later" would be the wrong advice.
+fn doubted(interface: &Interface, mut error: Error) -> Error {
+    if let Some(status) = error.status.filter(|status| matches!(status, 408 | 500..=599))
+        && interface.class == Class::Money
+    {
+        error.message = format!(
+            "{}: the platform answered HTTP {status}: whether it was done is not known, ask before you send it again",
+            interface.id
+        );
+    }
+    error
+}
+
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let wrong = |why: String| Error::new(Code::Protocol, format!("{}: Bolink answered {why}", interface.id));
     let mut reply = match json::received_bytes(body) {
@@ -113,10 +127,13 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     if let Some(why) = unsaid(interface, &reply) {
         return Err(wrong(format!("{why}: whether it was done is not known")));
     }
-    // API 8.2: the outcome proper is JSON text inside data.
+    // API 8.2: the outcome proper is inside data, as JSON text; where it is no text it means the same.
+    let inner = match reply.get("data") {
+        Some(Value::String(text)) => json::members_of(text.as_bytes()),
+        data => data.and_then(Value::as_object).filter(|_| interface.id == "union.personRecord").cloned(),
+    };
     if let Some(("code", values)) = interface.success
-        && let Some(Value::String(text)) = reply.get("data")
-        && let Some(inner) = json::members_of(text.as_bytes())
+        && let Some(inner) = inner
         && values.iter().any(|value| reply.get("code").is_some_and(|code| same_value(code, &Value::from(*value))))
         && let Some(state) = inner.get("state")
     {
@@ -124,6 +141,10 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
             return Err(wrong("a state inside data that is no number: whether it was done is not known".into()));
         }
         reply.insert("state", state.clone());
+        // And so does the reason: the message around it says that the report was read.
+        if let Some(said) = inner.get("message").filter(|said| !said.is_null()) {
+            reply.insert("errmsg", said.clone());
+        }
     }
     Ok(reply)
 }
@@ -140,7 +161,8 @@ fn unsaid(interface: &Interface, reply: &Members) -> Option<String> {
         None if given("state").is_some_and(|state| same_value(state, &Value::from(0))) => None,
         None => {
             let has_word = interface.reply_fields.iter().any(|field| field.path == word);
-            let is_answer = !has_word && interface.reply_fields.iter().any(|field| given(field.path).is_some());
+            let says = |name: &str| given(name).is_some_and(|value| *value != "");
+            let is_answer = !has_word && interface.reply_fields.iter().any(|field| says(field.path));
             (!is_answer).then(|| format!("without {word}"))
         }
     }
