@@ -14,7 +14,7 @@ use std::ptr;
 ///
 /// json: as in parklink_upload; borrowed for the call. Records of one order (order_id; card_id of cards, and so on) leave
 /// in the order in which they were stored, those of other orders are not held up. Questions, and exits that ask for money
-/// now (pay_type wallet, sweepcode, scancode), are not stored: upload them.
+/// now (pay_type wallet, sweepcode), are not stored: upload them.
 /// ticket: gets the number that parklink_on_delivery tells the outcome under. May be NULL.
 ///
 /// Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also

@@ -70,7 +70,7 @@ fn after_a_lost_reply_the_same_bytes_are_sent_and_already_handled_means_received
 fn a_charge_whose_reply_was_lost_is_pending_when_it_is_repeated() {
     let bench = Bench::start();
     let sdk = bench.open_as(&json!({"outbox": {"when_offline": "fail"}}));
-    for pay_type in ["wallet", "sweepcode", "scancode"] {
+    for pay_type in ["wallet", "sweepcode"] {
         let mut charge = exit(pay_type);
         (charge["pay_type"], charge["auth_code"]) = (json!(pay_type), json!("134567890123456789"));
         bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "out_park"}));
