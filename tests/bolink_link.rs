@@ -374,9 +374,9 @@ fn a_platform_that_is_away_is_offline_at_once_until_it_is_back() {
 fn a_refused_poll_does_not_keep_uploads_back() {
     let bolink = Bolinkish::start(Duration::from_secs(30));
     let refusal = |status: u16| Some(answer(status, ""));
-    bolink.with(|desk| desk.poll_answer = refusal(404));
+    bolink.with(|desk| desk.poll_answer = refusal(501));
     let bench = open(bolink.server.port, json!({}));
-    for (number, status) in [404, 429, 502, 503].into_iter().enumerate() {
+    for (number, status) in [501, 429, 502, 503].into_iter().enumerate() {
         bolink.with(|desk| (desk.poll_answer, desk.polls) = (refusal(status), 0));
         bolink.until("it polls again", |desk| desk.polls >= 3);
         assert_eq!(bench.upload(&format!("P{number}")).unwrap()["state"], 1, "{status}");

@@ -6,6 +6,7 @@
 use super::types::*;
 use super::value::{is_absent, is_decimal, is_secret, same_text, text_of};
 use crate::json::{Members, Value};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Which table.
@@ -155,6 +156,11 @@ impl Check<'_> {
         if !field.values.is_empty() && !field.values.iter().any(|allowed| same_text(allowed, &text)) {
             return self.problem(at, name, Rule::Values(field.values), Some(shortened(&text)));
         }
+        // Of a number what stands before the point counts: computing leaves long tails.
+        let text = match field.kind {
+            Kind::Number => Cow::Borrowed(text.split('.').next().unwrap_or(&text)),
+            _ => text,
+        };
         match max_len {
             // No text has more characters than bytes.
             Some(max) if text.len() > max as usize => {

@@ -1,6 +1,7 @@
 //! What can still be read of a damaged store, copied into a new one.
 
 use super::desk::Ledger;
+use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,31 @@ pub const SALVAGED: [(&str, &str); 4] = [
     ("event", "id,repeat_key,content,platform,service,message,received,seen,answer,answered,delivered"),
     ("replaced", "id,at,why,old_file,rows"),
 ];
+
+/// Columns of whole numbers; the others hold texts.
+const NUMBERS: [&str; 12] = [
+    "id",
+    "ticket",
+    "created",
+    "attempts",
+    "stored",
+    "died",
+    "received",
+    "seen",
+    "answered",
+    "delivered",
+    "at",
+    "rows",
+];
+
+/// Whether a value is of its column's kind. Another would be met as damage again, in the new store.
+fn fits(column: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Integer(_) => true,
+        Value::Text(_) => !NUMBERS.contains(&column),
+        Value::Real(_) | Value::Blob(_) => false,
+    }
+}
 
 /// Copies what can be read of a damaged store. Errors are those of the new one.
 pub fn salvage(connection: &Connection, damaged: &Path) -> rusqlite::Result<i64> {
@@ -66,9 +92,12 @@ fn copy(old: &Connection, new: &Connection, table: &str, columns: &str, seconds:
     let mut saved = 0;
     let (mut lowest, mut after, mut blind) = (i64::MAX, i64::MIN, 0);
     let mut take = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Option<(i64, bool)>> {
-        let values: rusqlite::Result<Vec<rusqlite::types::Value>> = (0..count).map(|at| row.get(at)).collect();
+        let values: rusqlite::Result<Vec<Value>> = (0..count).map(|at| row.get(at)).collect();
         let Ok(values) = values else { return Ok(None) };
-        let rusqlite::types::Value::Integer(id) = values[0] else { return Ok(None) };
+        if !columns.split(',').zip(&values).all(|(column, value)| fits(column, value)) {
+            return Ok(None);
+        }
+        let Value::Integer(id) = values[0] else { return Ok(None) };
         match insert.execute(rusqlite::params_from_iter(values)) {
             Ok(changed) => Ok(Some((id, changed > 0))),
             // A row that is no such row any more.

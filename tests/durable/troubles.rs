@@ -128,6 +128,22 @@ fn a_torn_file_is_set_aside_and_what_can_be_read_taken_over() {
     assert_eq!(set_aside(&folder).len(), 1, "once is enough");
 }
 
+/// Copied as it is it would be damage to the next store too, and to the one after that.
+#[test]
+fn a_row_of_the_wrong_kind_is_left_in_the_store_that_was_set_aside() {
+    let folder = Folder::new();
+    filled(&folder, 20);
+    let by_hand = Connection::open(folder.store()).unwrap();
+    by_hand.execute("UPDATE record SET data = x'00ff' WHERE id = (SELECT min(id) + 3 FROM record)", []).unwrap();
+    drop(by_hand);
+    let sdk = open(&folder.0, 1, json!({}));
+    until("it is set aside", || set_aside(&folder).len() == 1);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(set_aside(&folder).len(), 1, "once is enough");
+    assert_eq!(number(&folder.store(), "SELECT count(*) FROM record"), 19);
+    sdk.close(Duration::from_secs(3)).unwrap();
+}
+
 /// The rest of the last page reads as zeros, which is no damage to SQLite.
 #[test]
 fn a_file_torn_inside_a_page_is_set_aside_too() {

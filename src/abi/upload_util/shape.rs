@@ -30,6 +30,9 @@ pub(super) fn answer(service: &str, record: &Members, outcome: Outcome) -> Membe
     let mut answer = outcome.reply.unwrap_or_default();
     // Ours, not the documents': how each platform took an order.
     answer.remove("links");
+    if answer.get("state").is_some_and(Value::is_null) {
+        answer.remove("state");
+    }
     if let Some(error) = &outcome.error {
         let state = match error.code {
             // It is on disk and will be sent; who uploads it again makes a second one.

@@ -103,6 +103,9 @@ pub fn heard(response: Response) -> Result<Heard> {
         Ok(Value::Object(members)) if tells_of_token(&members) && !is_downlink(&members) => {
             return Ok(Heard::TokenLost);
         }
+        Ok(Value::Object(members)) if tells_of_rate(&members) => {
+            return Err(Error { status: Some(429), ..too_fast() });
+        }
         _ if is_token_status(response.status) => return Ok(Heard::TokenLost),
         // 500 is the platform's way to say that there is nothing; the other two are said by gateways on the way.
         _ if matches!(response.status, 408 | 500 | 504) => return Ok(Heard::Nothing),

@@ -122,6 +122,7 @@ fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
             // Gateways cut what is silent for long; polling on shows soon enough when there is more to it.
             Err(error) if error.code == Code::Broken && began.elapsed() >= HELD => {
                 shared.log.debug(format_args!("bolink: the poll was cut: {error}"));
+                shared.session.poll_answered();
                 continue;
             }
             // Once is no loss of the link; the second one in a row is.
@@ -130,8 +131,9 @@ fn listen(shared: &Shared, login: &Login, failures: &mut Backoff) -> End {
                 has_failed = true;
                 continue;
             }
-            // Only the poll was refused; what becomes of uploads they hear themselves.
-            Err(mut error) if error.status.is_some() => {
+            // Only the poll has trouble, and it passes; what becomes of uploads they hear themselves. Any other refusal may
+            // be the server's as a whole, or the token's: a new login tells.
+            Err(mut error) if error.status.is_some_and(|status| status == 429 || status >= 500) => {
                 let pause = failures.pause();
                 let pause = error.wait.map_or(pause, |asked| asked.max(pause));
                 error.message = format!("the poll (download.do) fails: {}", error.message);

@@ -27,7 +27,7 @@ pub struct View {
     pub last_error: Option<Error>,
     /// How many logins succeeded.
     pub logins: u64,
-    /// The last poll was refused.
+    /// Polls are refused, not one alone.
     pub is_deaf: bool,
 }
 
@@ -40,7 +40,8 @@ struct State {
     logins: u64,
     /// The login whose token the poll under way holds.
     polling: Option<u64>,
-    is_deaf: bool,
+    /// Polls refused in a row.
+    refusals: u32,
 }
 
 /// The state, shared.
@@ -63,7 +64,7 @@ impl Session {
             login: None,
             logins: 0,
             polling: None,
-            is_deaf: false,
+            refusals: 0,
         };
         Session { state: Mutex::new(state), changed: Condvar::new() }
     }
@@ -84,7 +85,7 @@ impl Session {
     pub fn view(&self) -> View {
         let state = self.lock();
         let last_error = state.last_error.clone();
-        View { phase: state.phase, since: state.since, last_error, logins: state.logins, is_deaf: state.is_deaf }
+        View { phase: state.phase, since: state.since, last_error, logins: state.logins, is_deaf: state.refusals > 1 }
     }
 
     /// The login worked.
@@ -93,6 +94,7 @@ impl Session {
         state.logins += 1;
         let login = Login { token: token.into(), number: state.logins };
         state.login = Some(login.clone());
+        state.refusals = 0;
         self.enter(&mut state, Phase::Up);
         login
     }
@@ -139,16 +141,16 @@ impl Session {
         self.lock().polling = None;
     }
 
-    /// The poll was answered.
+    /// The poll was answered, or held.
     pub fn poll_answered(&self) {
-        self.lock().is_deaf = false;
+        self.lock().refusals = 0;
     }
 
     /// The poll was refused: uploads go on. Waits so long, or until this login is not the present one any more.
     pub fn poll_refused(&self, number: u64, error: Error, pause: Duration) {
         let mut state = self.lock();
         state.last_error = Some(error);
-        state.is_deaf = true;
+        state.refusals = state.refusals.saturating_add(1);
         let is_present = |state: &mut State| state.login.as_ref().is_some_and(|login| login.number == number);
         drop(self.changed.wait_timeout_while(state, pause, is_present));
     }

@@ -76,6 +76,7 @@ impl State {
                 facts.log.protect(&token);
                 self.token = Some(token);
                 self.wants_login = false;
+                self.queue.iter_mut().for_each(|job| job.wants_login = false);
                 self.is_token_good = true;
                 self.last_login = Some(now);
                 self.last_error = None;
@@ -134,8 +135,9 @@ impl State {
         } else if is_nameless && text.contains(OVER_TIMES) {
             self.rate.refused(now);
             self.refused(facts, *job, &text, now);
-        } else if is_already_handled(&reply) && self.guard.must_change(job.signed.sign) {
-            // The older server remembers signatures of every service: it speaks of the try that it refused.
+        } else if is_already_handled(&reply) && self.guard.must_change(job.signed.sign) && !job.asks_now() {
+            // The older server remembers signatures of every service: it speaks of the try that it refused. A charge is
+            // not made once more by us: another of the same bytes may be under way.
             self.refused(facts, Job { is_guarded: true, ..*job }, &text, now);
         } else {
             if job.is_guarded && !is_settled(&job, &reply) {
