@@ -1,5 +1,6 @@
 //! Reading. Messages come by the thousand and are nearly always right, so a text is taken apart where it lies, in one
-//! pass, and its numbers keep their digits. What is wrong with a text, and what an escape stands for, serde_json says.
+//! pass, and its numbers keep their digits. What is wrong with a text, and what an escape stands for, serde_json says; an
+//! escape that stands for nothing is mended in what a platform sends.
 
 use super::members::Builder;
 use super::write::{is_literal_inside, odd};

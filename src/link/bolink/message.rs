@@ -103,7 +103,7 @@ pub fn heard(response: Response) -> Result<Heard> {
         Ok(Value::Object(members)) if tells_of_token(&members) && !is_downlink(&members) => {
             return Ok(Heard::TokenLost);
         }
-        Ok(Value::Object(members)) if tells_of_rate(&members) => {
+        Ok(Value::Object(members)) if tells_of_rate(&members) && !is_downlink(&members) => {
             return Err(Error { status: Some(429), ..too_fast() });
         }
         _ if is_token_status(response.status) => return Ok(Heard::TokenLost),
@@ -242,8 +242,13 @@ mod tests {
         ] {
             assert_eq!(heard(response(status, body)), Ok(Heard::TokenLost), "{status} {body}");
         }
-        let failed = r#"{"service_name":"outpark","state":0,"trade_no":"1","order_id":"2","errmsg":"支付token已失效"}"#;
-        assert_eq!(heard(response(200, failed)), Ok(Heard::Messages(vec![members(failed)])));
+        for words in ["支付token已失效", "pay_over_times"] {
+            let failed =
+                format!(r#"{{"service_name":"outpark","state":0,"trade_no":"1","order_id":"2","errmsg":"{words}"}}"#);
+            assert_eq!(heard(response(200, &failed)), Ok(Heard::Messages(vec![members(&failed)])));
+        }
+        let fast = heard(response(200, r#"{"state":0,"errmsg":"request_over_times"}"#)).unwrap_err();
+        assert_eq!((fast.code, fast.status), (Code::RateLimited, Some(429)));
         for status in [302, 404, 502, 503] {
             assert_eq!(heard(response(status, "")).unwrap_err().code, Code::Http);
         }

@@ -128,7 +128,7 @@ mod tests {
         let Rig { mut state, facts, .. } = {
             let mut rig = Rig::new(Rate::new(0, 1, span), now);
             for _ in 0..2 {
-                rig.queue("park_log", members! {"order_id": "A1"}, now + Duration::from_secs(3600));
+                rig.queue("newer_log", members! {"order_id": "A1"}, now + Duration::from_secs(3600));
             }
             rig
         };

@@ -1,6 +1,7 @@
 //! A link that is up, without its threads: the test is the cloud, and the clock.
 
 use super::{Facts, Phase, State};
+use crate::catalogue::{self, Platform};
 use crate::error::Result;
 use crate::json::members;
 use crate::link::cloud::line;
@@ -50,7 +51,8 @@ impl Rig {
     /// Queues a request.
     pub fn queue(&mut self, service: &str, data: Members, deadline: Instant) -> Taker<Result<Members>> {
         let data = Data::from(data);
-        let request = Request { interface: None, service: service.into(), data, deadline, kind: RequestKind::Live };
+        let interface = catalogue::uplink(Platform::Cloud, service);
+        let request = Request { interface, service: service.into(), data, deadline, kind: RequestKind::Live };
         let (done, outcome) = once();
         self.state.queue(&self.facts, request, done).unwrap();
         outcome

@@ -274,6 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn a_charge_given_twice_at_once_is_not_made_once_more() {
+        let now = Instant::now();
+        let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
+        let charge = || members! {"order_id": "A1", "pay_type": "wallet"};
+        let first = rig.queue("out_park", charge(), now + NOBODY_ELSE);
+        let second = rig.queue("out_park", charge(), now + NOBODY_ELSE);
+        assert_eq!(next(&mut rig, now), ("out_park", "A1".into()));
+        rig.says(members! {"service_name": "out_park", "state": 2, "errmsg": "", "order_id": "A1"}, now);
+        assert_eq!(first.take().unwrap().unwrap()["state"], json!(2));
+        assert_eq!(rig.line()["data"].get("random_temp"), None, "the same bytes");
+        let handled = members! {"service_name": "out_park", "state": 0, "errmsg": "数据已处理过...", "order_id": "A1"};
+        rig.says(handled.clone(), now);
+        assert!(rig.state.is_idle() && rig.state.queue.is_empty(), "nothing more goes out");
+        assert_eq!(second.take().unwrap().unwrap(), handled);
+    }
+
+    #[test]
     fn who_waits_in_vain_is_told_what_for() {
         let now = Instant::now();
         let mut rig = used_up(now);
