@@ -18,8 +18,8 @@ pub use self::data::Data;
 pub use self::shown::shown;
 pub use crate::json::Members;
 
-use crate::catalogue::{Interface, Platform};
-use crate::error::Result;
+use crate::catalogue::{Class, Interface, Platform};
+use crate::error::{Error, Result};
 use crate::json::Text;
 use std::time::Instant;
 
@@ -57,8 +57,7 @@ pub trait Link: Send + Sync {
     /// Which platform.
     fn platform(&self) -> Platform;
 
-    /// Puts a request on its way. The error codes [`Broken`](crate::error::Code::Broken) and
-    /// [`Timeout`](crate::error::Code::Timeout) mean that the platform may have taken it.
+    /// Puts a request on its way. Whether the platform may have taken it is the error's [`Fate`](crate::error::Fate).
     fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>>;
 
     /// Whether this link could ever send the request: the error tells what is wrong with it.
@@ -81,6 +80,11 @@ pub trait Link: Send + Sync {
 
     /// Ends it: wakes everyone who waits in it (they get [`Closed`](crate::error::Code::Closed)) and joins its threads.
     fn shut(&self);
+}
+
+/// What went wrong with a call that moves money, in words that say so.
+fn doubted(interface: &Interface, error: Error) -> Error {
+    if interface.class == Class::Money { error.of_charge(interface.id) } else { error }
 }
 
 /// Where a link hands up what the platform says on its own.

@@ -10,10 +10,10 @@ use self::users::{Users, Way, Whose};
 use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
-use super::{Link, Members, Pending, Request, shown};
+use super::{Link, Members, Pending, Request, doubted, shown};
 use crate::catalogue::{Interface, Platform};
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fate, Result};
 use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{form, sign};
@@ -117,7 +117,7 @@ impl EtcpLink {
         let outcome = self.ask(interface, data, deadline);
         let may_be_sent = match &outcome {
             Ok(reply) => code(reply) == Some(0),
-            Err(error) => matches!(error.code, Code::Broken | Code::Timeout | Code::Protocol | Code::Http),
+            Err(error) => error.fate() == Fate::Unknown,
         };
         if !may_be_sent {
             self.users.free_code(phone);
@@ -221,7 +221,12 @@ impl EtcpLink {
         if self.users.may_renew(phone, stale, deadline) {
             let outcome = self.sign_in(phone, app_id, deadline);
             self.users.renewed(phone);
-            let token = outcome?;
+            // Also when nothing is known of the login: the call itself was not sent.
+            let unsent = |error: Error| match error.fate() {
+                Fate::Unknown => Error::new(Code::Offline, format!("{}; the call was not sent", error.message)),
+                _ => error,
+            };
+            let token = outcome.map_err(unsent)?;
             self.log.info(format_args!("etcp: a user was logged in again"));
             // Perhaps the one of before: whether a login makes a new one after its day is not documented.
             return Ok(token);
@@ -229,7 +234,7 @@ impl EtcpLink {
         match self.users.whose(None, Some(phone)) {
             Whose::Known { token, .. } if Some(token.as_str()) != stale => Ok(token),
             _ => {
-                Err(Error::new(Code::Timeout, "the login of this user was not renewed in time; the call was not sent"))
+                Err(Error::new(Code::Offline, "the login of this user was not renewed in time; the call was not sent"))
             }
         }
     }
@@ -282,7 +287,7 @@ impl EtcpLink {
             "GET" => self.client.get(&target, &form, deadline),
             _ => self.client.post(&target, &form, deadline),
         };
-        let reply = answered.and_then(|response| {
+        let reply = answered.map_err(|error| doubted(interface, error)).and_then(|response| {
             // No HTTP status is tied to an error: where the body says what is wrong in the document's words, it is believed.
             // A yes is not, and the numbers of a gateway are none of ETCP's.
             let is_success = (200..300).contains(&response.status);
@@ -290,7 +295,7 @@ impl EtcpLink {
                 |reply: &Members| code(reply).is_some_and(|code| code != 0 && codes::of(code).is_some());
             match read(interface, &response.body) {
                 Ok(reply) if is_success || is_documented(&reply) => Ok(reply),
-                outcome => response.ok().and(outcome),
+                outcome => response.ok().map_err(|error| doubted(interface, error)).and(outcome),
             }
         });
         self.health.note(&reply);

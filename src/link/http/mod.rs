@@ -10,7 +10,7 @@ mod tls;
 use self::connect::{Dialler, Shared, Sockets};
 use self::line::NotSent;
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, TRY_AGAIN};
 use crate::link::dial::Cancel;
 use crate::log::{Level, Log};
 use std::fmt::Write;
@@ -71,7 +71,7 @@ impl Response {
                 return Error::new(Code::Proxy, text);
             }
             (_, Some(after)) => format!("; the server asks to try again after {after}"),
-            (408 | 425 | 429 | 500..=599, None) => "; try again later".to_owned(),
+            (408 | 425 | 429 | 500..=599, None) => TRY_AGAIN.to_owned(),
             (300..=399, None) => "; it points elsewhere and a record is not sent there: correct the address".to_owned(),
             _ => String::new(),
         };
@@ -159,8 +159,8 @@ impl Client {
         head
     }
 
-    /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
-    /// server may have taken it; with every other error it has not.
+    /// Sends `body` and waits for the answer, whatever its status. Whether the server may have taken it is the error's
+    /// [`Fate`](crate::error::Fate).
     pub fn post(&self, target: &Target, body: &(impl AsRef<[u8]> + ?Sized), deadline: Instant) -> Result<Response> {
         self.ask("POST", target, Some(body.as_ref()), deadline)
     }
@@ -256,7 +256,8 @@ impl Client {
                 let took = started.elapsed().as_millis();
                 Error::new(Code::Timeout, format!("{host} did not answer within {took} ms"))
             }
-            ureq::Error::Io(error) => tls::explain(host, &error).unwrap_or_else(|| broken(&error)),
+            // Also of TLS: connecting tells its own troubles, so this one came after the request went out.
+            ureq::Error::Io(error) => broken(&error),
             ureq::Error::BodyExceedsLimit(limit) => {
                 Error::new(Code::Protocol, format!("{host} answered more than {limit} bytes"))
             }
