@@ -177,20 +177,23 @@ impl Error {
         self.fate() == Fate::Unknown || self.code == Code::Closed
     }
 
-    /// Of a charge: "try again" is the wrong advice when it is perhaps made.
-    pub fn of_charge(mut self, what: &str) -> Error {
+    /// The error of a charge: to try again is the wrong advice when it is perhaps made.
+    pub fn of_charge(mut self) -> Error {
         if self.is_doubtful() {
-            let message = self.message.strip_suffix(TRY_AGAIN).unwrap_or(&self.message);
+            let what = match self.status {
+                Some(status) => format!("the platform answered HTTP {status}"),
+                None => self.message.strip_suffix(UNSAID).unwrap_or(&self.message).to_owned(),
+            };
             self.message = format!(
-                "{what}: {message}: whether it was charged is not known; ask, or wait for the platform's word, before it is charged again or paid another way"
+                "{what}{UNSAID}; ask, or wait for the platform's word, before it is charged again or paid another way"
             );
         }
         self
     }
 }
 
-/// The advice to try again that ends a message.
-pub const TRY_AGAIN: &str = "; try again later";
+/// How a message ends that tells of no answer, or of one that says nothing.
+pub const UNSAID: &str = ": whether it was done is not known";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,7 +221,7 @@ mod tests {
         assert_eq!((http(Some(504), second), http(Some(403), second)), (Fate::Unknown, Fate::Later));
         for code in Code::ALL {
             let error = Error::new(*code, "a; try again later");
-            assert_eq!(error.clone().of_charge("x").message.contains("not known"), error.is_doubtful(), "{code:?}");
+            assert_eq!(error.clone().of_charge().message.contains("not known"), error.is_doubtful(), "{code:?}");
         }
     }
 }

@@ -18,8 +18,8 @@ pub use self::data::Data;
 pub use self::shown::shown;
 pub use crate::json::Members;
 
-use crate::catalogue::{Class, Interface, Platform};
-use crate::error::{Error, Result};
+use crate::catalogue::{Interface, Platform};
+use crate::error::Result;
 use crate::json::Text;
 use std::time::Instant;
 
@@ -80,11 +80,6 @@ pub trait Link: Send + Sync {
 
     /// Ends it: wakes everyone who waits in it (they get [`Closed`](crate::error::Code::Closed)) and joins its threads.
     fn shut(&self);
-}
-
-/// What went wrong with a call that moves money, in words that say so.
-fn doubted(interface: &Interface, error: Error) -> Error {
-    if interface.class == Class::Money { error.of_charge(interface.id) } else { error }
 }
 
 /// Where a link hands up what the platform says on its own.

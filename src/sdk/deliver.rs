@@ -1,7 +1,7 @@
 //! Records that must arrive: sent now when that is possible, kept and sent later when it is not.
 
 use super::{Outcome, Sdk, Validation, Way, outcome};
-use crate::catalogue::{self, Interface, Platform, Side};
+use crate::catalogue::{self, Class, Interface, Platform, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Fate, Result};
 use crate::inbox::DeliveryHandler;
@@ -13,6 +13,10 @@ use crate::store::{NewRecord, Store};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// While the link is down a record's turn does not come, and a car that leaves must not wait for it; but most losses are
+/// over in a second.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// Opens the store that the configuration asks for.
 pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<Store>>> {
@@ -66,6 +70,7 @@ impl Sdk {
     /// `is_charge`: this platform is asked for the money; the record is then never kept and sent later.
     pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>, is_charge: bool) -> Outcome {
         let keeps = self.limits.keeps && !is_charge && way.interface.is_some_and(|interface| interface.durable);
+        let moves_money = is_charge || way.interface.is_some_and(|it| it.class == Class::Money && !it.durable);
         let live = match begun {
             Begun::Behind if keeps => return self.behind(way, members),
             Begun::Behind => {
@@ -82,9 +87,7 @@ impl Sdk {
             Err(error) => Outcome::from(error),
         };
         match (&self.outbox, &outcome.error) {
-            (_, Some(_)) if is_charge => {
-                Outcome { error: outcome.error.map(|it| it.of_charge(way.service())), ..outcome }
-            }
+            (_, Some(_)) if moves_money => Outcome { error: outcome.error.map(Error::of_charge), ..outcome },
             (Some(outbox), Some(error)) if keeps && is_undelivered(error) => {
                 // What could never be sent is refused now, not when its turn comes.
                 if let Err(error) = self.could_be_sent(way, members) {
@@ -115,9 +118,11 @@ impl Sdk {
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
         }
-        let sent = self.outbox.as_ref().map(|outbox| {
-            outbox.submit_and_wait(platform, part(way, members, members.text()), self.deadline(way, members))
-        });
+        let deadline = if way.link.is_up() { self.deadline(way, members) } else { Instant::now() + BRIEFLY };
+        let sent = self
+            .outbox
+            .as_ref()
+            .map(|outbox| outbox.submit_and_wait(platform, part(way, members, members.text()), deadline));
         sent.unwrap_or_else(|| Err(Error::new(Code::Internal, "no outbox"))).unwrap_or_else(Outcome::from)
     }
 

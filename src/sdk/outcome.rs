@@ -1,7 +1,7 @@
 //! What a platform's reply means.
 
 use crate::catalogue::{Class, Interface, Platform, Required, is_number, same_value};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, UNSAID};
 use crate::json::{Value, members};
 use crate::link::{Members, cloud};
 
@@ -72,7 +72,7 @@ pub fn of_reply(
     let error = match &*state {
         _ if is_unsaid(interface, &reply) => {
             let what = if state.is_empty() { "without state" } else { "a state that is no number" };
-            let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
+            let message = format!("{service}: {} answered {what}{UNSAID}", platform.name());
             Some(Error::new(Code::Protocol, message))
         }
         "" => None,

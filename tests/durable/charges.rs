@@ -82,7 +82,7 @@ fn a_charge_without_an_answer_says_that_it_may_be_made() {
         let sdk = open(&folder.0, platform.port, json!({}));
         let error = sdk.upload(&charge("A1")).error.unwrap();
         assert_eq!(error.code, expected);
-        assert!(error.message.contains("whether it was charged is not known"), "{}", error.message);
+        assert!(error.message.contains("whether it was done is not known"), "{}", error.message);
         assert!(!error.message.contains("try again"), "{}", error.message);
     }
     // What was certainly not sent, or refused, stays a plain failure.
@@ -130,5 +130,5 @@ fn a_charge_that_closing_cuts_short_says_so() {
         call.join().unwrap()
     });
     assert_eq!(error.code, Code::Closed);
-    assert!(error.message.contains("whether it was charged is not known"), "{}", error.message);
+    assert!(error.message.contains("whether it was done is not known"), "{}", error.message);
 }

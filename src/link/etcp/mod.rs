@@ -10,10 +10,10 @@ use self::users::{Users, Way, Whose};
 use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
-use super::{Link, Members, Pending, Request, doubted, shown};
+use super::{Link, Members, Pending, Request, shown};
 use crate::catalogue::{Interface, Platform};
 use crate::config::Config;
-use crate::error::{Code, Error, Fate, Result};
+use crate::error::{Code, Error, Fate, Result, UNSAID};
 use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{form, sign};
@@ -287,7 +287,7 @@ impl EtcpLink {
             "GET" => self.client.get(&target, &form, deadline),
             _ => self.client.post(&target, &form, deadline),
         };
-        let reply = answered.map_err(|error| doubted(interface, error)).and_then(|response| {
+        let reply = answered.and_then(|response| {
             // No HTTP status is tied to an error: where the body says what is wrong in the document's words, it is believed.
             // A yes is not, and the numbers of a gateway are none of ETCP's.
             let is_success = (200..300).contains(&response.status);
@@ -295,7 +295,7 @@ impl EtcpLink {
                 |reply: &Members| code(reply).is_some_and(|code| code != 0 && codes::of(code).is_some());
             match read(interface, &response.body) {
                 Ok(reply) if is_success || is_documented(&reply) => Ok(reply),
-                outcome => response.ok().map_err(|error| doubted(interface, error)).and(outcome),
+                outcome => response.ok().and(outcome),
             }
         });
         self.health.note(&reply);
@@ -346,7 +346,7 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let Some(mut reply) = json::members_of(body) else {
         return Err(wrong("what is no JSON object"));
     };
-    let code = code(&reply).ok_or_else(|| wrong("without code: whether it was done is not known"))?;
+    let code = code(&reply).ok_or_else(|| wrong(&format!("without code{UNSAID}")))?;
     if code != 0 {
         let said = text(&reply, "message").unwrap_or_default();
         reply.insert("errmsg", Value::from(codes::explain(code, &said)));

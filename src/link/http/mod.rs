@@ -10,7 +10,7 @@ mod tls;
 use self::connect::{Dialler, Shared, Sockets};
 use self::line::NotSent;
 use crate::config::Config;
-use crate::error::{Code, Error, Result, TRY_AGAIN};
+use crate::error::{Code, Error, Result};
 use crate::link::dial::Cancel;
 use crate::log::{Level, Log};
 use std::fmt::Write;
@@ -71,7 +71,7 @@ impl Response {
                 return Error::new(Code::Proxy, text);
             }
             (_, Some(after)) => format!("; the server asks to try again after {after}"),
-            (408 | 425 | 429 | 500..=599, None) => TRY_AGAIN.to_owned(),
+            (408 | 425 | 429 | 500..=599, None) => "; try again later".to_owned(),
             (300..=399, None) => "; it points elsewhere and a record is not sent there: correct the address".to_owned(),
             _ => String::new(),
         };

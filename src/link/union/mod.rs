@@ -7,10 +7,10 @@ use self::hosts::Hosts;
 use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
-use super::{Link, Members, Pending, Request, doubted, shown};
+use super::{Link, Members, Pending, Request, shown};
 use crate::catalogue::{Interface, Platform, is_number, same_value};
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, UNSAID};
 use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{envelope, form, sign};
@@ -71,7 +71,6 @@ impl UnionLink {
     fn exchange(&self, interface: &Interface, url: &str, body: &str, deadline: Instant) -> Result<Members> {
         let target = self.client.target(url, JSON)?;
         let answered = self.client.post(&target, body, deadline).and_then(|response| response.ok());
-        let answered = answered.map_err(|error| doubted(interface, error));
         let reply = answered.and_then(|body| read(interface, &body));
         self.health.note(&reply);
         if self.log.is_on(Level::Trace)
@@ -112,7 +111,7 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
         Err(error) => return Err(wrong(format!("what is not JSON: {error}"))),
     };
     if let Some(why) = unsaid(interface, &reply) {
-        return Err(wrong(format!("{why}: whether it was done is not known")));
+        return Err(wrong(format!("{why}{UNSAID}")));
     }
     // API 8.2: the outcome proper is inside data, as JSON text; where it is no text it means the same.
     let inner = match reply.get("data") {
@@ -125,7 +124,7 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
         && let Some(state) = inner.get("state")
     {
         if !is_number(state) {
-            return Err(wrong("a state inside data that is no number: whether it was done is not known".into()));
+            return Err(wrong(format!("a state inside data that is no number{UNSAID}")));
         }
         reply.insert("state", state.clone());
         // And so does the reason: the message around it says that the report was read.
