@@ -1,7 +1,7 @@
 //! What a platform's reply means.
 
 use crate::catalogue::{Class, Interface, Platform, Required, is_number, same_value};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, UNSAID};
 use crate::json::{Value, members};
 use crate::link::{Members, cloud};
 
@@ -72,7 +72,7 @@ pub fn of_reply(
     let error = match &*state {
         _ if is_unsaid(interface, &reply) => {
             let what = if state.is_empty() { "without state" } else { "a state that is no number" };
-            let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
+            let message = format!("{service}: {} answered {what}{UNSAID}", platform.name());
             Some(Error::new(Code::Protocol, message))
         }
         "" => None,
@@ -93,8 +93,9 @@ pub fn of_reply(
 }
 
 /// The outcomes of one record on several platforms as one: the platform that takes the money speaks, a failure of the
-/// other is told, and `links` holds each one's own.
-pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
+/// other is told, and `links` holds each one's own. Of a charge only the former's counts: what became of the other's copy
+/// must not look like what became of the money.
+pub fn join(mut outcomes: Vec<(Platform, Outcome)>, is_charge: bool) -> Outcome {
     let each: Members = outcomes
         .iter()
         .map(|(platform, outcome)| {
@@ -109,6 +110,7 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
     // What is on disk is no trouble; what the other platform will never have is.
     let is_kept = |error: &Error| error.code == Code::Queued;
     if let Some((_, error)) = other
+        && !is_charge
         && first.error.as_ref().is_none_or(|it| it.code == Code::Pending || is_kept(it) && !is_kept(&error))
     {
         first.error = Some(error);

@@ -21,6 +21,11 @@ impl Way<'_> {
         &self.service
     }
 
+    /// Whether it asks the platform for money now.
+    pub fn is_charge(&self, members: &Members) -> bool {
+        self.interface.is_some_and(|interface| interface.asks_now(members))
+    }
+
     /// The record in this platform's form.
     pub fn request(&self, members: &Arc<Members>, deadline: Instant, kind: RequestKind) -> Request {
         request(self.link.platform(), self.interface, &self.service, members, deadline, kind)
