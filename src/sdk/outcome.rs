@@ -53,6 +53,12 @@ fn is_unsaid(interface: Option<&Interface>, reply: &Members) -> bool {
     !is_said && interface.reply_fields.iter().any(|it| it.path == "state" && it.required == Required::Yes)
 }
 
+/// Whether state 2 says that the outcome comes as a downlink. Only what asks for money has one; the reply to a debt (SDK 2.44)
+/// has a 2 that nobody explains, beside the words 操作失败: no receipt.
+fn may_come_later(interface: &Interface) -> bool {
+    interface.class == Class::Money || interface.never_late.is_some()
+}
+
 /// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge or a record.
 pub fn of_reply(
     platform: Platform,
@@ -77,7 +83,7 @@ pub fn of_reply(
         }
         "" => None,
         _ if is(1) => None,
-        _ if is(2) => Some(Error::new(
+        _ if is(2) && interface.is_none_or(may_come_later) => Some(Error::new(
             Code::Pending,
             format!("{service}: {} has taken it, the result comes as a downlink", platform.name()),
         )),
@@ -116,4 +122,26 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
     let mut reply = first.reply.unwrap_or_default();
     reply.insert("links", Value::Object(each));
     Outcome { reply: Some(reply), error: first.error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+    use crate::json::json;
+
+    #[test]
+    fn two_is_pending_only_of_what_asks_for_money() {
+        let code = |id: &str, reply: Value| {
+            let interface = catalogue::by_id(id).unwrap();
+            let reply = reply.as_object().unwrap().clone();
+            let outcome = of_reply(interface.platform, Some(interface), "it", &Members::new(), reply);
+            outcome.error.map(|error| (error.code, error.message))
+        };
+        let debt = code("bolink.laterpay_order_upload", json!({"state": 2, "message": "操作失败"})).unwrap();
+        assert_eq!(debt, (Code::Refused, "it: bolink answered state 2: 操作失败".to_owned()));
+        for id in ["bolink.out_park", "cloud.etc_pay", "union.refund", "union.updateorder", "union.bolinkescapePay"] {
+            assert_eq!(code(id, json!({"state": "2"})).unwrap().0, Code::Pending, "{id}");
+        }
+    }
 }
