@@ -8,7 +8,7 @@ use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
 use super::{Link, Members, Pending, Request, shown};
-use crate::catalogue::{Class, Interface, Platform, is_number, same_value};
+use crate::catalogue::{Interface, Platform, is_number, same_value};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value, members};
@@ -71,7 +71,6 @@ impl UnionLink {
     fn exchange(&self, interface: &Interface, url: &str, body: &str, deadline: Instant) -> Result<Members> {
         let target = self.client.target(url, JSON)?;
         let answered = self.client.post(&target, body, deadline).and_then(|response| response.ok());
-        let answered = answered.map_err(|error| doubted(interface, error));
         let reply = answered.and_then(|body| read(interface, &body));
         self.health.note(&reply);
         if self.log.is_on(Level::Trace)
@@ -102,19 +101,6 @@ const JSON: &str = "application/json; charset=utf-8";
 
 fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(0))
-}
-
-/// A charge that some server on the way gave up is perhaps made: "try again later" would be the wrong advice.
-fn doubted(interface: &Interface, mut error: Error) -> Error {
-    if let Some(status) = error.status.filter(|status| matches!(status, 408 | 500..=599))
-        && interface.class == Class::Money
-    {
-        error.message = format!(
-            "{}: the platform answered HTTP {status}: whether it was done is not known, ask before you send it again",
-            interface.id
-        );
-    }
-    error
 }
 
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
