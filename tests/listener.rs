@@ -76,6 +76,21 @@ fn every_push_of_the_open_api() {
     assert_eq!(count, 21);
 }
 
+/// What a push lacks its answer cannot repeat: the software's word reaches the platform all the same.
+#[test]
+fn a_payment_without_its_number_can_be_answered() {
+    let bench = Bench::open(json!({}), |_| Some(json!({"state": 1})));
+    for number in [None, Some(Value::Null)] {
+        let mut payment =
+            json!({"service_name": "outpark", "state": 1, "park_id": "20003", "order_id": "o1", "total": 0.01});
+        if let Some(number) = number {
+            payment["trade_no"] = number;
+        }
+        let answered = bench.push("/union", &union(&payment));
+        assert_eq!((answered.status, &answered.json()["state"]), (200, &json!(1)), "{answered:?}");
+    }
+}
+
 #[test]
 fn a_push_without_its_name_is_known_by_its_address_or_its_members() {
     let bench = Bench::yes(json!({}));
