@@ -159,6 +159,15 @@ fn sections_known_by_title_only_send_nothing() {
         assert_eq!(code(&outcome), Some(Code::Unsupported));
         assert!(message(&outcome).contains(section), "{outcome:?}");
     }
+    // What is seen whole and is no call says that, and a push's name is no unknown one.
+    for (id, why) in [
+        ("sdk.1.1", "not a call of the software's"),
+        ("union.1.2", "not a call of the software's"),
+        ("union.car_info", "none waits for an answer"),
+        ("etcp.car_in", "none waits for an answer"),
+    ] {
+        assert!(message(&sdk.call(id, "{}")).contains(why), "{id}");
+    }
     assert!(asked.try_recv().is_err());
 }
 
