@@ -295,6 +295,17 @@ fn repeats() {
         let gate = |operate: u8| key(id, json!({"liftrod_id": "L1", "channel_id": "A1", "operate": operate}));
         assert!(gate(0).is_some() && gate(0) != gate(1), "{id}");
     }
+    // The same stay told again with another fee is news; told again later it is not.
+    let exit = |fee: u32, told: &str| {
+        key(
+            "etcp.car_out",
+            json!({"synId": "S1", "exitTime": "2017-08-19 12:07:19", "receivableFee": fee, "pushTime": told}),
+        )
+    };
+    assert!(exit(500, "12:08:00") == exit(500, "12:09:00") && exit(500, "12:08:00") != exit(600, "12:09:00"));
+    // An operator who picks one order, another, and the first again says three things.
+    let pick = |order: &str| key("cloud.confirm_order_inform", json!({"event_id": "E1", "order_id": order})).unwrap();
+    assert!(pick("A").key == pick("B").key && pick("A").content != pick("B").content);
     // Questions are asked again on purpose.
     assert_eq!(key("bolink.query_price", json!({"order_id": "o1"})), None);
     // The parts of a key do not run into each other.
