@@ -177,7 +177,7 @@ fn every_word_for_success_means_the_same() {
     let invoice = r#"{"type":2,"invoice_order_no":"1"}"#;
     let info = r#"{"type":2}"#;
     let person = r#"{"community_name":"x","platform_name":"Shanghai"}"#;
-    let open_invoice = r#"{"type":2,"invoice_order_no":"1","money":1.23,"buyer_name":"x"}"#;
+    let open_invoice = r#"{"type":2,"open_type":0,"invoice_order_no":"1","money":1.23,"buyer_name":"x"}"#;
     let refund = r#"{"park_id":"1","trade_no":"1","refund_money":"0.01"}"#;
     let cases = [
         ("union.queryescape", query, r#"{"state":1}"#, None, 1),
