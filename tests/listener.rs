@@ -106,12 +106,35 @@ fn a_push_without_its_name_is_known_by_its_address_or_its_members() {
     assert_eq!(heard, ["union.plat_escape_order", "union.notice_car_owner"]);
 }
 
+/// A wrong picture is the software's to mend: the platform would be told that there is none.
+#[test]
+fn what_is_no_base64_is_no_answer() {
+    let bench = Bench::open(json!({}), |_| None);
+    let push = union(&json!({"comid": "3251", "type": "in", "orderid": "1"}));
+    std::thread::scope(|scope| {
+        let answered = scope.spawn(|| bench.push("/union", &push));
+        let id = loop {
+            match bench.heard.lock().unwrap().last() {
+                Some(event) => break event["event_id"].as_u64().unwrap(),
+                None => std::thread::yield_now(),
+            }
+        };
+        for wrong in ["data:image/jpeg;base64,/9j/4A==", "/9j/4A", "####"] {
+            let error = bench.sdk.reply(id, &json!({"content_base64": wrong}).to_string()).unwrap_err();
+            assert!(error.code == Code::Invalid && error.message.contains("content_base64"), "{error}");
+        }
+        bench.sdk.reply(id, r#"{"content_base64": "/9j/4A=="}"#).unwrap();
+        assert_eq!(answered.join().unwrap().body, b"\xff\xd8\xff\xe0");
+    });
+}
+
 #[test]
 fn a_picture_is_bytes() {
     let bench = Bench::open(json!({}), |event| {
         Some(match event["data"]["orderid"].as_str() {
             Some("png") => json!({"content_base64": "iVBORw0KGgo=", "content_type": "image/png"}),
             Some("jpeg") => json!({"content_base64": "/9j/4A=="}),
+            Some("lines") => json!({"content_base64": "/9j/\r\n4A==\r\n"}),
             _ => json!({"state": 0, "errmsg": "没有图片"}),
         })
     });
@@ -121,6 +144,7 @@ fn a_picture_is_bytes() {
     assert_eq!(png.body, b"\x89PNG\r\n\x1a\n");
     let jpeg = ask("jpeg");
     assert_eq!((jpeg.header("content-type"), jpeg.body.as_slice()), (Some("image/jpeg"), &b"\xff\xd8\xff\xe0"[..]));
+    assert_eq!(ask("lines").body, b"\xff\xd8\xff\xe0");
     let none = ask("none");
     assert_eq!((none.status, &none.json()["errmsg"]), (404, &json!("没有图片")));
 }

@@ -7,6 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::{Answer, echoed};
 use crate::json::Value;
 use crate::link::{Members, RequestKind};
+use crate::listener;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,7 +64,8 @@ impl Sdk {
             Rule::Required(_) => !lacking(&problem.path),
             _ => true,
         });
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let mut problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        problems.extend(listener::problem(answer));
         self.judge(interface, &problems, Side::Reply)
     }
 
