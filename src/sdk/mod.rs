@@ -142,7 +142,7 @@ impl Sdk {
                 format!("there is no interface \"{id}\"; ids look like cloud.in_park, see docs/interfaces"),
             )
         })?;
-        let service = interface.service.ok_or_else(|| title_only(interface))?;
+        let service = interface.service.ok_or_else(|| unnamed(interface))?;
         self.prepare(interface, &mut members);
         members.insert("service_name", Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
@@ -345,7 +345,11 @@ impl Sdk {
     }
 }
 
-fn title_only(interface: &Interface) -> Error {
+/// Of what the platforms' documents define beside calls, and of what they only name.
+fn unnamed(interface: &Interface) -> Error {
+    if matches!(interface.direction, Direction::Local | Direction::Definition) {
+        return route::not_a_call(interface);
+    }
     let message = format!(
         "{} ({} {}): the platform's document is known by its title only, so its name and members are not; nothing was sent",
         interface.id, interface.section, interface.title_zh

@@ -19,9 +19,16 @@ struct Payment {
     is_under_way: bool,
 }
 
+#[derive(Debug)]
+struct Fee {
+    amount: Value,
+    /// The externalOrderId of the payment that was made on it.
+    paid_under: Option<String>,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    fees: HashMap<String, Value>,
+    fees: HashMap<String, Fee>,
     payments: HashMap<String, Payment>,
 }
 
@@ -45,12 +52,12 @@ impl Ledger {
             if state.fees.len() >= MOST {
                 state.fees.clear();
             }
-            state.fees.insert(order_id.plain().into_owned(), fee.clone());
+            state.fees.insert(order_id.plain().into_owned(), Fee { amount: fee.clone(), paid_under: None });
         }
     }
 
-    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own. Under way
-    /// until the guard goes.
+    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own, and the only
+    /// one on that query. Under way until the guard goes.
     pub fn book(&self, data: &Members) -> Result<UnderWay<'_>> {
         let (order_id, number) = (text(data, "orderId"), text(data, "externalOrderId"));
         let amount = data.get("payment").cloned().unwrap_or_default();
@@ -71,13 +78,22 @@ impl Ledger {
                 return Err(Error::new(Code::Invalid, message));
             }
         }
-        if let Some(fee) = state.fees.get(&order_id)
-            && !same_value(fee, &amount)
-        {
-            let message = format!(
-                "payment: must equal remainingFee of the last fee query (ETCP 8.8), which is {fee}, found {amount}; nothing was sent"
-            );
-            return Err(Error::new(Code::Invalid, message));
+        if let Some(fee) = state.fees.get_mut(&order_id) {
+            // Whatever became of the one, the other may be a second.
+            if let Some(other) = fee.paid_under.as_ref().filter(|other| **other != number) {
+                let message = format!(
+                    "externalOrderId: this fee was paid under {other}, or that was tried; ask the fee again (8.7) before you pay under {number}; nothing was sent"
+                );
+                return Err(Error::new(Code::Invalid, message));
+            }
+            if !same_value(&fee.amount, &amount) {
+                let message = format!(
+                    "payment: must equal remainingFee of the last fee query (ETCP 8.8), which is {}, found {amount}; nothing was sent",
+                    fee.amount
+                );
+                return Err(Error::new(Code::Invalid, message));
+            }
+            fee.paid_under = Some(number.clone());
         }
         if state.payments.len() >= MOST {
             state.payments.retain(|_, payment| !payment.is_taken);
@@ -86,13 +102,11 @@ impl Ledger {
         Ok(UnderWay { ledger: self, number })
     }
 
-    /// ETCP took it: the number is used up, and the fee is another one now.
+    /// ETCP took it: the number is used up.
     pub fn settle(&self, data: &Members) {
-        let mut state = self.lock();
-        if let Some(payment) = state.payments.get_mut(&text(data, "externalOrderId")) {
+        if let Some(payment) = self.lock().payments.get_mut(&text(data, "externalOrderId")) {
             payment.is_taken = true;
         }
-        state.fees.remove(&text(data, "orderId"));
     }
 }
 
@@ -152,6 +166,22 @@ mod tests {
         assert!(ledger.book(&payment("A", "2", "2")).is_ok());
         drop(under_way);
         assert!(ledger.book(&payment("A", "1", "2")).is_ok());
+    }
+
+    #[test]
+    fn a_fee_is_paid_once() {
+        let ledger = Ledger::default();
+        let fee = |amount: u32| members(json!({"data": [{"orderId": "A", "remainingFee": amount}]}));
+        ledger.note_fees(&fee(8));
+        assert!(ledger.book(&payment("A", "1", "8")).is_ok());
+        // No answer came: under its own number again, but under no other.
+        assert!(ledger.book(&payment("A", "2", "8")).unwrap_err().message.contains("under 1, or that was tried"));
+        assert!(ledger.book(&payment("A", "1", "8.0")).is_ok());
+        ledger.settle(&payment("A", "1", "8"));
+        assert!(ledger.book(&payment("A", "2", "8")).is_err());
+        // The car stayed on, and owes again.
+        ledger.note_fees(&fee(3));
+        assert!(ledger.book(&payment("A", "2", "3")).is_ok());
     }
 
     #[test]
