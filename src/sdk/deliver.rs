@@ -84,7 +84,7 @@ impl Sdk {
         };
         let outcome = match live {
             Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), members, reply),
-            Err(error) => outcome::of_error(way.interface, members, error),
+            Err(error) => Outcome::from(error),
         };
         match (&self.outbox, &outcome.error) {
             (_, Some(_)) if moves_money => Outcome { error: outcome.error.map(Error::of_charge), ..outcome },

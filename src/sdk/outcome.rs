@@ -53,20 +53,6 @@ fn is_unsaid(interface: Option<&Interface>, reply: &Members) -> bool {
     !is_said && interface.reply_fields.iter().any(|it| it.path == "state" && it.required == Required::Yes)
 }
 
-/// What it means that there is no reply. A charge that some server on the way gave up is perhaps made: "try again later"
-/// would be the wrong advice.
-pub fn of_error(interface: Option<&Interface>, asked: &Members, mut error: Error) -> Outcome {
-    let is_given_up = error.code == Code::Http && error.status.is_some_and(|status| matches!(status, 408 | 500..=599));
-    let charge = interface.filter(|it| is_given_up && (it.class == Class::Money || it.asks_now(asked)));
-    if let (Some(charge), Some(status)) = (charge, error.status) {
-        error.message = format!(
-            "{}: the platform answered HTTP {status}: whether it was done is not known, ask before you send it again",
-            charge.id
-        );
-    }
-    Outcome::from(error)
-}
-
 /// Whether state 2 says that the outcome comes as a downlink. Only what asks for money has one; the reply to a debt (SDK 2.44)
 /// has a 2 that nobody explains, beside the words 操作失败: no receipt.
 fn may_come_later(interface: &Interface) -> bool {
@@ -159,24 +145,5 @@ mod tests {
         for id in ["bolink.out_park", "cloud.etc_pay", "union.refund", "union.updateorder", "union.bolinkescapePay"] {
             assert_eq!(code(id, json!({"state": "2"})).unwrap().0, Code::Pending, "{id}");
         }
-    }
-    #[test]
-    fn a_charge_that_a_server_on_the_way_gave_up_is_not_advised_again() {
-        let told = |id: &str, asked: Value, status: u16| {
-            let mut error = Error::new(Code::Http, "the platform answered; try again later");
-            error.status = Some(status);
-            let asked = asked.as_object().unwrap().clone();
-            of_error(catalogue::by_id(id), &asked, error).error.unwrap().message.contains("try again later")
-        };
-        for (id, pay_type) in [
-            ("bolink.out_park", "wallet"),
-            ("union.updateorder", "sweepcode"),
-            ("union.refund", ""),
-            ("etcp.orderpaid", ""),
-        ] {
-            assert!(!told(id, json!({"pay_type": pay_type}), 502), "{id}");
-            assert!(told(id, json!({"pay_type": pay_type}), 429), "{id}");
-        }
-        assert!(told("bolink.out_park", json!({"pay_type": "cash"}), 502));
     }
 }
