@@ -78,7 +78,8 @@ char *UPLOAD_UTIL_CALL UploadUtilNative_UploadInParkOrder(const char *json);
 /**
  * Uploads an exit (SDK 2.2) and waits for the answer as for an entry's. State 2: the platform is taking the money, or did
  * not say whether it has. Raise the barrier only when outpark (SDK 3.4) comes through the function of SetReceiveData and
- * says state 1; when it says another, or nothing comes within 2 minutes, call again.
+ * says state 1. When it says another, call again; when nothing comes within 2 minutes, ask (query_order, SDK 2.19) or
+ * call again.
  */
 char *UPLOAD_UTIL_CALL UploadUtilNative_UploadOutParkOrder(const char *json);
 

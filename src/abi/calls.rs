@@ -184,8 +184,9 @@ pub unsafe extern "C" fn parklink_in_park(
 }
 
 /// Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
-/// money, or has not said whether it has. Raise the barrier only when the downlink outpark (SDK 3.4) says state 1; when it
-/// says another, or does not come, call again: the document allows that until the order is settled.
+/// money, or has not said whether it has. Raise the barrier only when the downlink outpark (SDK 3.4) says state 1. When it
+/// says another, call again: the document allows that until the order is settled. When none comes, ask first
+/// (bolink.query_order, SDK 2.19).
 ///
 /// # Safety
 /// See the header.
