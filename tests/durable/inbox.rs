@@ -1,8 +1,6 @@
 //! Downlinks that move money: on disk before the software hears of them, told once or with the mark, answered again alike.
 
 use crate::support::{Act, Folder, Platform, look, number, open, prepay, texts, until};
-use parklink::config::{Config, Unknown};
-use parklink::error::Code;
 use parklink::sdk::Sdk;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -129,6 +127,8 @@ fn what_was_not_answered_comes_again_with_the_mark() {
 
 #[test]
 fn an_answer_for_a_platform_that_is_not_there_is_an_error_and_the_downlink_stays() {
+    use parklink::config::{Config, Unknown};
+    use parklink::error::Code;
     let (folder, platform) = (Folder::new(), Platform::start());
     let lot = start(&folder, &platform);
     let calls = listen(&lot, None);
