@@ -361,15 +361,16 @@ parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t tim
  * parklink_string_free.
  *
  * An entry or exit that goes to the cloud and to Bolink has one code: Bolink's, or where that is OK or QUEUED and the
- * cloud failed, the cloud's; of a charge always Bolink's. The reply is Bolink's too; its member links has, for each
- * platform, code (a name as parklink_error_name gives), message and reply.
+ * cloud failed, the cloud's; of a charge that Bolink took always Bolink's. The reply is Bolink's too; its member links
+ * has, for each platform, code (a name as parklink_error_name gives), message and reply. Send it again only to the one
+ * that does not have it: data_target "cloud" or "bolink".
  *
  * With a store, a record that may be sent late and is not certainly with its platform is stored: QUEUED, do not send it
  * again. reply then has its ticket (with two platforms: links.<platform>.reply).
  *
  * Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.; with two platforms the longer one),
  * or for a charge what its document gives the platform when that is longer. A record that finds older ones of its order
- * still waiting in the store may wait as long once more. Any thread, also inside a callback.
+ * in the store waits for its turn: QUEUED when that does not come. Any thread, also inside a callback.
  * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, UNKNOWN_EVENT (an answer, and the downlink was
  * answered meanwhile), NOT_CONFIGURED, UNSUPPORTED, OFFLINE, TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED,
  * PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED, PENDING (wait for the downlink), IO (the file of upload_file), CLOSED,
