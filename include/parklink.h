@@ -12,47 +12,57 @@
  *
  * Results. Every call on a handle returns 0 (PARKLINK_OK) or a negative code; parklink_last_error has the text, which
  * says what to change: the option or field, what was expected, what was found. Codes keep their numbers for ever; treat
- * one that you do not know as a failure. When the platform refuses a record the code is PARKLINK_E_REFUSED, and the
- * reply is there to be read all the same.
+ * one that you do not know as a failure. The lists of errors below leave out PARKLINK_E_, and INTERNAL, which any call
+ * can return.
+ *
+ * Charges. What asks for money now (an exit with pay_type wallet or sweepcode, etc_pay, a payment by the open API or by
+ * ETCP) may have been made although the call failed: after TIMEOUT, BROKEN, PROTOCOL, CLOSED and an HTTP status of 408 or
+ * 500 and more, but 503; the text says so. Wait for the downlink, or ask the platform, before you charge again or the
+ * driver pays another way.
  *
  * Handles. A parklink_t * is a token that the library looks up. A NULL, closed, stale or invented one is an error
  * (PARKLINK_E_ARGUMENT, PARKLINK_E_CLOSED), never a crash.
  *
  * Ownership. What you give (const char *, callback structs) is borrowed for the call. What you get through a char **
- * is yours: free it with parklink_string_free, with nothing else. Result places are set to NULL or 0 first, so after a
- * failure there is nothing to free. Where a function says "may be NULL", NULL means that you do not want it.
+ * is yours: free it with parklink_string_free, with nothing else. Result places are set to NULL or 0 first. A reply may
+ * come with a failure too (REFUSED, PENDING, QUEUED; now and then another): whatever the code, free it when it is not
+ * NULL. Where a function says "may be NULL", NULL means that you do not want it.
  *
  * Threads. Every function may be called from any thread at any time, several at once on the same handle, if it does not
  * say otherwise. Calls that wait for a platform block only their caller.
  *
  * Callbacks. All callbacks of a handle run on one thread of the library, one at a time, while no lock is held. Inside a
  * callback every function may be called, except those that would wait for callbacks of the same handle: parklink_close,
- * parklink_wait_ready, parklink_poll and parklink_flush return PARKLINK_E_IN_CALLBACK there. A callback that is slow
- * delays the callbacks after it, and the outbox once 10000 reports of deliveries wait; all else goes on: uploads,
- * heartbeats, logins. Downlinks wait (at most events.queue of them). Strings in callbacks are borrowed for the call. destroy
- * is called exactly once for each registration that had it, also when registering fails; then on the calling thread
- * before the return, otherwise on the callback thread or on the one that closes. Only a struct_size too small to hold
- * user_data and destroy leaves it uncalled. A callback must not throw a C++ exception, longjmp out, or end its thread.
+ * parklink_wait_ready, parklink_poll and parklink_flush return PARKLINK_E_IN_CALLBACK there. A callback that is slow, or
+ * uploads, delays the callbacks after it. Meanwhile downlinks wait (events.queue of them; more are refused), lines of the
+ * log (10000; then the oldest are left out) and reports of deliveries (10000; then the outbox waits). All else goes on:
+ * uploads, heartbeats, logins. Strings in callbacks are borrowed for the call. destroy is called exactly once for each
+ * registration that had it, also when registering fails; then on the calling thread before the return, otherwise on the
+ * callback thread or on the one that closes. Only a struct_size too small to hold user_data and destroy leaves it
+ * uncalled. A callback must not throw a C++ exception, longjmp out, or end its thread.
  *
  * Closing. parklink_close wakes every call that waits on the handle, ends every thread, runs every destroy; after it
- * returned no callback of the handle runs. Close before the program ends if you want the platforms to see a log-out.
+ * returned PARKLINK_OK no callback of the handle runs.
  *
  * Texts. NUL-terminated UTF-8, or GBK both ways on handles opened with "encoding": "gbk". A configuration is UTF-8, or
  * GBK when it is in GBK and says "encoding": "gbk". Text in another encoding is PARKLINK_E_ENCODING with the place of
  * the first wrong byte. What GBK cannot carry (the euro sign is Windows' own) comes out as \uXXXX, which in JSON is the
- * same character. Texts of more than limits.text_bytes are PARKLINK_E_TOO_LARGE; no more than that many bytes and one are
- * read looking for the end. Texts that come out have no such limit. The library reads them in the C locale: yours does
- * not matter.
+ * same character. Texts of more than limits.text_bytes, counted in UTF-8, are PARKLINK_E_TOO_LARGE (configurations: of
+ * more than 4 MiB); no more than that many bytes and one are read looking for the end. Texts that come out have no such
+ * limit. Your locale does not matter.
  *
- * Time. Timeouts are in milliseconds. Inside JSON each field has the unit of its document.
+ * Time. Timeouts are in milliseconds and bound the waiting for platforms and callbacks. Two things can add to them: a
+ * connection to the cloud that takes no bytes (given up after 5 seconds), and with a store a slow disk. Inside JSON each
+ * field has the unit of its document.
  *
  * Panics. A defect inside the library is caught at the border and becomes PARKLINK_E_INTERNAL.
  *
- * fork. After the first parklink_open, a forked child gets PARKLINK_E_FORKED from every call, closing included;
- * callbacks do not run there. exec is not concerned. Programs that fork open the library afterwards.
+ * fork. After the first parklink_open, a forked child gets PARKLINK_E_FORKED from every function that returns a code,
+ * parklink_open and parklink_close included; callbacks do not run there. exec is not concerned. Programs that fork call
+ * parklink_open afterwards.
  *
- * Unloading. The library stays in memory once loaded: dlclose or FreeLibrary is allowed, also with open handles, and
- * frees nothing.
+ * Unloading. The library stays in memory (on Windows from the first parklink_open on): dlclose or FreeLibrary is allowed,
+ * also with open handles, and frees nothing.
  *
  * Growing. New functions, codes, options and JSON members may come with any version. Structs begin with their size and
  * grow at the end. parklink_abi_version changes when old programs could not go on.
@@ -94,7 +104,7 @@
 #define PARKLINK_E_ENCODING (-102)
 /** A text is not JSON, or not a JSON object. */
 #define PARKLINK_E_JSON (-103)
-/** A text is larger than the library takes. */
+/** A text is larger than the library or the cloud's line takes, a file larger than files.max_bytes. */
 #define PARKLINK_E_TOO_LARGE (-104)
 /** The configuration is wrong; the message names the option. */
 #define PARKLINK_E_CONFIG (-105)
@@ -102,63 +112,63 @@
 #define PARKLINK_E_UNKNOWN_INTERFACE (-106)
 /** A field breaks a rule of the platform's document; the message names field, rule, what was found, section. */
 #define PARKLINK_E_INVALID (-107)
-/** No such event: never given out, answered already, or forgotten. */
+/** No such event: never given out, answered already, or older than events.keep_s. */
 #define PARKLINK_E_UNKNOWN_EVENT (-108)
-/** The handle is not open (any more). */
+/** The handle is not open, or was closed during the call. */
 #define PARKLINK_E_CLOSED (-201)
 /** This call would wait for the callback that it is made from. */
 #define PARKLINK_E_IN_CALLBACK (-202)
 /** The process was forked: the library works only in the process that opened it. */
 #define PARKLINK_E_FORKED (-203)
-/** A callback is registered already, or polling is in use beside one. Again. */
+/** A poll beside a registered callback, or an open beside 1024 handles. Again. */
 #define PARKLINK_E_BUSY (-204)
-/** The platform of this interface is not configured. */
+/** The platform of this interface is not configured, or store.dir where the call needs a store. */
 #define PARKLINK_E_NOT_CONFIGURED (-205)
-/** The interface is documented by title only, or its way to the platform is not known or not built. */
+/** It cannot go this way: documented by title only, no way known, not to be stored, or an option it needs is missing. */
 #define PARKLINK_E_UNSUPPORTED (-206)
-/** The link to the platform is down. Again. */
+/** The link to the platform is down: it does not have the record. Again. */
 #define PARKLINK_E_OFFLINE (-301)
 /** No answer in time: the platform may or may not have taken the record. Again. */
 #define PARKLINK_E_TIMEOUT (-302)
 /** The connection broke after the record was sent: the platform may or may not have taken it. Again. */
 #define PARKLINK_E_BROKEN (-303)
-/** The certificate or the handshake of TLS failed. */
+/** The certificate or the handshake of TLS failed; nothing was sent. */
 #define PARKLINK_E_TLS (-304)
-/** The proxy refused or failed. Again. */
+/** The proxy refused or failed; nothing was sent. Again. */
 #define PARKLINK_E_PROXY (-305)
 /** The platform refused the record (state 0); the reply says why. */
 #define PARKLINK_E_REFUSED (-401)
 /** The platform refused the login; the message holds its reason. */
 #define PARKLINK_E_LOGIN_REFUSED (-402)
-/** The platform answered over_times, or the wait for our own limit would outlast the call. Again. */
+/** The platform answered over_times, or our own limit would outlast the call: it does not have the record. Again. */
 #define PARKLINK_E_RATE_LIMITED (-403)
-/** The platform answered with what the protocol does not allow. Again. */
+/** The platform answered with what the protocol does not allow: it may or may not have taken the record. Again. */
 #define PARKLINK_E_PROTOCOL (-404)
-/** The platform answered with an HTTP error. Again. */
+/** The platform answered with an HTTP error; after 408 and 5xx (but 503) it may have taken the record. Again. */
 #define PARKLINK_E_HTTP (-405)
 /** The platform remembers the record but has not stored it: send it again with changed data. */
 #define PARKLINK_E_NOT_STORED (-406)
-/** A file or folder of this machine cannot be used. Again. */
+/** A file, folder, port or thread of this machine cannot be had. Again. */
 #define PARKLINK_E_IO (-501)
 /** The disk has no room for the record; nothing was acknowledged. Again. */
 #define PARKLINK_E_DISK_FULL (-502)
 /** The store's folder or file cannot be written. */
 #define PARKLINK_E_STORE_READ_ONLY (-503)
-/** Another process has the store open. Again. */
+/** Another process or handle has the store open, or another program holds its database. Again. */
 #define PARKLINK_E_STORE_LOCKED (-504)
 /** The store's file is another program's database. */
 #define PARKLINK_E_STORE_FOREIGN (-505)
 /** The store was written by a newer version of the library. */
 #define PARKLINK_E_STORE_NEWER (-506)
-/** The store is damaged; at open it is set aside instead. */
+/** The store is damaged, and a new one could not take its place (else it does, and nothing fails). */
 #define PARKLINK_E_STORE_DAMAGED (-507)
 /** The outbox has reached its limit (store.max_records, store.max_bytes). Again. */
 #define PARKLINK_E_OUTBOX_FULL (-508)
-/** Of a stored record: it waited longer than store.max_age_days. */
+/** Only of a stored record in a report or dead letter: it waited longer than store.max_age_days. */
 #define PARKLINK_E_EXPIRED (-509)
-/** The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket. */
+/** The platform could not be told now, or did not answer: the record is on disk and will be sent. Do not send it again. */
 #define PARKLINK_E_QUEUED (-601)
-/** The platform took the record and will tell the outcome later (state 2): wait for the downlink. */
+/** The platform took it and will tell the outcome later (state 2): wait for the downlink. */
 #define PARKLINK_E_PENDING (-602)
 /** No event came in the time given to the poll. Again. */
 #define PARKLINK_E_NO_EVENT (-603)
@@ -218,7 +228,8 @@ typedef struct parklink_downlink_callbacks {
      * Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
      * event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud", "bolink",
      * "union", "etcp", or "parklink": the library itself), interface (id in the catalogue, null when it is not known),
-     * service_name, kind ("request", "notice", "echo", "result"), redelivered (true: the software may have had it before;
+     * service_name, kind ("request": it wants an answer; "notice": it does not; "echo": what another system of the lot
+     * uploaded; "result": the later reply to a record of yours), redelivered (true: the software may have had it before;
      * with a store), data (the members of the message, without its wrapper).
      *
      * The library itself says, as a notice: "store_replaced", when a damaged store was set aside and a new one took its
@@ -251,8 +262,9 @@ typedef struct parklink_log_callbacks {
      */
     parklink_destroy_fn destroy;
     /**
-     * Called for every line up to the level of option "log.level". level is one of PARKLINK_LOG_*. line has no line
-     * end and is borrowed: it is gone when the function returns. It never holds a key or a token.
+     * Called for every line up to the level of option "log.level". level is one of PARKLINK_LOG_*. line begins with the
+     * local time, has no line end and is borrowed: it is gone when the function returns. Keys, tokens and paying codes are
+     * blotted out in it; plates are not.
      */
     parklink_log_fn on_log;
 } parklink_log_callbacks;
@@ -284,7 +296,7 @@ typedef struct parklink_delivery_callbacks {
      * Called for every stored record that is settled on one of its platforms. report_json is borrowed: it is gone when
      * the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered"; "dead": a dead
      * letter; "dropped": a log record (SDK 2.6) that made room, or was too old), code (a name as parklink_error_name
-     * gives: "ok", "expired", "outbox_full", and so on), message, reply (the platform's, or null).
+     * gives: "ok", "pending", "refused", "expired", "outbox_full", and so on), message, reply (the platform's, or null).
      */
     parklink_delivery_fn on_delivery;
 } parklink_delivery_callbacks;
@@ -296,24 +308,30 @@ typedef struct parklink_delivery_callbacks {
  * an error which names the nearest one.
  * out: gets the handle; NULL in it when the call fails. Close it with parklink_close.
  *
- * Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
- * log in again by themselves until the handle is closed. Any thread.
- * Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder, listen.addr), DISK_FULL, STORE_READ_ONLY,
- * STORE_LOCKED, STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
+ * Starts the connections and does not wait for them: see parklink_wait_ready. They reconnect and log in again by
+ * themselves until the handle is closed. With store.dir it waits for the disk: a damaged store is rebuilt inside the
+ * call, and one that another program holds locked is waited for up to 10 seconds. Any thread.
+ * Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG (also: not JSON, a file of certificates, a proxy), TLS (no certificates to
+ * check servers against), IO (the log folder, listen.addr, a thread; with a store its disk), DISK_FULL, STORE_READ_ONLY,
+ * STORE_LOCKED (also: another handle has it), STORE_FOREIGN, STORE_NEWER, STORE_DAMAGED (and it could not be replaced),
+ * BUSY (1024 handles are open), FORKED.
  */
 parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **out);
 
 /**
- * Closes a handle. Every call that waits on it in another thread is woken and returns PARKLINK_E_CLOSED, every thread
- * of the handle ends, every destroy runs; after the return no callback of the handle runs.
+ * Closes a handle. Every call that waits on it in another thread is woken and returns PARKLINK_E_CLOSED, but an upload
+ * PARKLINK_E_QUEUED where its record could be stored; what was under way may have been taken. Every thread of the handle
+ * ends, every destroy runs; after the return no callback of the handle runs.
  *
- * timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
- * PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
- * returns at last.
- * left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
- * and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
- * Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL. The parts stand in parklink_status before, and in
- * the log.
+ * timeout_ms: how long to wait, first for answers to downlinks that are on their way (one that its platform does not
+ * take costs all of it), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
+ * the call returns PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs
+ * when the callback returns at last. Beside that, ending the connections takes a moment, and with a store writing down
+ * what was sent: up to 3 seconds a platform on a disk that does not take it, and the journal's way into the database.
+ * left: gets how much is not finished, in one number: downlinks that you have not answered (one older than events.keep_s
+ * may still count), answers that were not sent, and, with a store, records that wait on disk for any platform and go out
+ * after the next open. Dead letters do not count. Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL.
+ * The parts stand in parklink_status before, and in the log.
  *
  * Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
  * Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -321,13 +339,15 @@ parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **
 parklink_code PARKLINK_CALL parklink_close(parklink_t *handle, uint32_t timeout_ms, uint64_t *left);
 
 /**
- * Waits until every configured platform has logged us in, or one has failed to.
+ * Waits until every configured platform has logged us in, or one has failed to. The open API and ETCP have no login
+ * and are not looked at.
  *
  * timeout_ms: how long at most; 0 only looks.
  *
  * Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread, but not inside a
  * callback of this handle.
- * Errors: OFFLINE, LOGIN_REFUSED (the text tells which platform and why), IN_CALLBACK, ARGUMENT, CLOSED, FORKED.
+ * Errors: OFFLINE (also: not in time), LOGIN_REFUSED (the text of both tells which platform and why), IN_CALLBACK,
+ * ARGUMENT, CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t timeout_ms);
 
@@ -335,25 +355,39 @@ parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t tim
  * Uploads a record and waits for the platform's answer.
  *
  * json: one JSON object with service_name and the fields of the documents (SDK 2.1 to 2.44, 4.1, 7.1 to 7.7); borrowed
- * for the call. It goes to every platform that takes this service and is configured. Under the service_name of a
- * downlink it is the answer to that downlink.
- * reply: gets the platform's reply as JSON, also when the platform refused; NULL in it when there is none. May be NULL.
- * Free it with parklink_string_free.
+ * for the call. It goes to every configured platform that takes this service, or to the one that data_target in it
+ * names; Bolink's goes by the cloud where there is no link to Bolink. Under the service_name of a downlink it is the
+ * answer to the oldest open one whose keys it repeats (see parklink_reply), and is sent also where none is open.
+ * reply: gets the platform's reply as JSON, with any code; NULL in it when there is none. May be NULL. Free it with
+ * parklink_string_free.
  *
- * Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.). Any thread, also inside a callback.
- * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
- * TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED, PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED (with a store:
- * the record is on disk and will be sent; reply has its ticket), OUTBOX_FULL, DISK_FULL, PENDING (wait for the
- * downlink), CLOSED, FORKED.
+ * An entry or exit that goes to the cloud and to Bolink has one code: Bolink's, or where that is OK or QUEUED and the
+ * cloud failed, the cloud's; of a charge that Bolink took always Bolink's. The reply is Bolink's too; its member links
+ * has, for each platform, code (a name as parklink_error_name gives), message and reply. Send it again only to the one
+ * that does not have it: data_target "cloud" or "bolink".
+ *
+ * With a store, a record that may be sent late and is not certainly with its platform is stored: QUEUED, do not send it
+ * again. reply then has its ticket (with two platforms: links.<platform>.reply).
+ *
+ * Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.; with two platforms the longer one),
+ * or for a charge what its document gives the platform when that is longer. A record that finds older ones of its order
+ * in the store waits for its turn: QUEUED when that does not come. Any thread, also inside a callback.
+ * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, UNKNOWN_EVENT (an answer, and the downlink was
+ * answered meanwhile), NOT_CONFIGURED, UNSUPPORTED, OFFLINE, TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED,
+ * PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED, PENDING (wait for the downlink), IO (the file of upload_file), CLOSED,
+ * FORKED. Where the record was to be stored and could not be: OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, STORE_LOCKED,
+ * STORE_DAMAGED, IO; the text then has both reasons. After which of them the platform may have the record tells
+ * parklink_error_is_retryable.
  */
 parklink_code PARKLINK_CALL parklink_upload(parklink_t *handle, const char *json, char **reply);
 
 /**
- * Calls one interface by its id, on its own platform only.
+ * Calls one interface by its id, on its own platform only (Bolink's by the cloud where there is no link to Bolink). With
+ * the id of a downlink it is the answer to one, as in parklink_upload.
  *
  * interface_id: its id in docs/interfaces/README.md, such as "bolink.query_order"; borrowed for the call.
- * json: its fields; borrowed for the call.
- * reply: as in parklink_upload, and so are waiting, threads and errors.
+ * json: its fields; borrowed for the call. service_name is filled in.
+ * reply: as in parklink_upload, and so are waiting, storing, threads and errors.
  */
 parklink_code PARKLINK_CALL parklink_call(parklink_t *handle, const char *interface_id, const char *json, char **reply);
 
@@ -364,19 +398,28 @@ parklink_code PARKLINK_CALL parklink_in_park(parklink_t *handle, const char *jso
 
 /**
  * Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
- * money, or says of a charge repeated after a timeout that it received it before; raise the barrier only when the
- * downlink outpark says state 1.
+ * money. Then, and where a charge may have been made (see Charges), raise the barrier only when the downlink outpark (SDK 3.4) says state 1. When it
+ * says another, call again: the document allows that until the order is settled. When none comes, ask first
+ * (bolink.query_order, SDK 2.19).
  */
 parklink_code PARKLINK_CALL parklink_out_park(parklink_t *handle, const char *json, char **reply);
 
 /**
- * Charges by ETC (SDK 2.37); parklink_upload with service_name etc_pay. PARKLINK_E_PENDING as in parklink_out_park.
+ * Charges by ETC (SDK 2.37, or API 3.7: option etc.by); parklink_upload with service_name etc_pay. PARKLINK_E_PENDING: the
+ * outcome comes as a downlink with the same order_id (SDK 3.4 outpark, API 5.5). Where none comes, look whether it was
+ * charged before you charge again: no guard against a second charge is documented.
  */
 parklink_code PARKLINK_CALL parklink_etc_pay(parklink_t *handle, const char *json, char **reply);
 
 /**
- * Asks whether a plate can pay without contact (SDK 4.1). Answered at once from what the library knows: net_status says
- * whether the payment platform can be reached, balance and autopay are what it pushed last.
+ * Asks whether a plate can pay without contact (SDK 4.1); parklink_upload with service_name pay_status. No platform is
+ * asked: net_status says whether the one that takes the money can be reached and heard (Bolink, else the cloud), balance
+ * (yuan, decimal text) and autopay are what it pushed last (SDK 4.2) while this handle was open; "0.00" and 0 when it
+ * pushed nothing (is_exist 0).
+ *
+ * json: car_number and order_id; borrowed for the call.
+ * reply: as in parklink_upload. Any thread, also inside a callback.
+ * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, INVALID, CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_pay_status(parklink_t *handle, const char *json, char **reply);
 
@@ -386,8 +429,8 @@ parklink_code PARKLINK_CALL parklink_pay_status(parklink_t *handle, const char *
  * callbacks: copied; the struct is borrowed for the call.
  *
  * A registration replaces the one before, whose destroy runs when its last call is over. When the call fails, destroy of
- * the given struct has run before the return. Downlinks that came before are delivered now. Without callbacks and
- * without polling the platform gets a refusal in proper form. Any thread, also inside a callback.
+ * the given struct has run before the return. Downlinks that wait are delivered now. Without callbacks and polling the
+ * platform gets a refusal in proper form, from 2 seconds after parklink_open on. Any thread, also inside a callback.
  * Errors: ARGUMENT (struct_size or on_downlink), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_on_downlink(parklink_t *handle, const parklink_downlink_callbacks *callbacks);
@@ -399,9 +442,12 @@ parklink_code PARKLINK_CALL parklink_on_downlink(parklink_t *handle, const parkl
  * json: the members of the answer (state, errmsg and what the document asks for); borrowed for the call. service_name
  * and the members that tie the answer to the downlink are filled in when you leave them out.
  *
- * Sends the answer without waiting for the platform to read it. Any thread, also inside a callback. Each downlink once,
- * within events.keep_s seconds.
- * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, INVALID, UNKNOWN_EVENT, OFFLINE, CLOSED, FORKED.
+ * Returns when the answer is on its way, without waiting for the platform, but for the disk with a yes to a downlink that
+ * the store keeps. While the platform cannot be reached the answer is sent again: for 2 minutes, such a yes until it is
+ * there. Any thread, also inside a callback. Each downlink once, within events.keep_s seconds; after an error other than
+ * UNKNOWN_EVENT and CLOSED it can still be answered.
+ * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE (also: for the cloud's line), INVALID, UNKNOWN_EVENT, NOT_CONFIGURED (a
+ * downlink of before, and its platform is no longer configured), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_reply(parklink_t *handle, uint64_t event_id, const char *json);
 
@@ -412,8 +458,8 @@ parklink_code PARKLINK_CALL parklink_reply(parklink_t *handle, uint64_t event_id
  * event_json: gets what on_downlink would get, with event_id in it; NULL in it when none came. Free it with
  * parklink_string_free.
  *
- * Several threads may poll; each downlink goes to one of them. Answer with parklink_reply. Not inside a callback of this
- * handle.
+ * Several threads may poll; each downlink goes to one of them. Answer with parklink_reply. After the first poll downlinks
+ * wait for the next, as many as events.queue; more are refused. Any thread, but not inside a callback of this handle.
  * Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), IN_CALLBACK, CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_poll(parklink_t *handle, uint32_t timeout_ms, char **event_json);
@@ -423,7 +469,8 @@ parklink_code PARKLINK_CALL parklink_poll(parklink_t *handle, uint32_t timeout_m
  *
  * callbacks: copied; the struct is borrowed for the call.
  *
- * As parklink_on_downlink; both run on the same thread. The log folder of log_show is written all the same. Any thread.
+ * As parklink_on_downlink; both run on the same thread. The log folder of log_show is written all the same. Lines of
+ * before are not told; of those that wait for a slow callback the last 10000 are kept. Any thread, also inside a callback.
  * Errors: ARGUMENT (struct_size or on_log), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_on_log(parklink_t *handle, const parklink_log_callbacks *callbacks);
@@ -434,24 +481,25 @@ parklink_code PARKLINK_CALL parklink_on_log(parklink_t *handle, const parklink_l
  * json: gets one JSON object, see docs/status.md. NULL asks only whether the handle is good. Free it with
  * parklink_string_free.
  *
- * Does not wait. Any thread, also inside a callback.
- * Errors: CLOSED, FORKED.
+ * Asks no platform. Any thread, also inside a callback.
+ * Errors: ARGUMENT (handle), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_status(parklink_t *handle, char **json);
 
 /**
- * Stores a record; when it returns PARKLINK_OK the record is on disk and will reach its platforms, whatever happens to
- * network, program or power meanwhile.
+ * Stores a record; when it returns PARKLINK_OK the record is on disk, and it is sent until each of its platforms has it
+ * or it is a dead letter, whatever happens to network, program or power meanwhile.
  *
  * json: as in parklink_upload; borrowed for the call. Records of one order (order_id; card_id of cards, and so on) leave
- * in the order in which they were stored, those of other orders are not held up. Questions, and exits that ask for money
- * now (pay_type wallet, sweepcode), are not stored: upload them.
- * ticket: gets the number that parklink_on_delivery tells the outcome under. May be NULL.
+ * in the order in which they were stored, those of other orders are not held up. Charges (an exit with pay_type wallet or
+ * sweepcode, etc_pay) are not stored, and questions only with "validation": "off": upload them.
+ * ticket: gets the number that parklink_on_delivery tells the outcome under, one for all platforms. May be NULL.
  *
  * Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also
  * inside a callback.
- * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED (also: no store.dir),
- * UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, IO, CLOSED, FORKED. After any of them nothing is stored.
+ * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE (also: for the cloud's line), UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED
+ * (also: no store.dir), UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, STORE_LOCKED (another program holds the
+ * database), STORE_DAMAGED (and it could not be replaced), IO, CLOSED, FORKED. After any of them nothing is stored.
  */
 parklink_code PARKLINK_CALL parklink_submit(parklink_t *handle, const char *json, uint64_t *ticket);
 
@@ -460,8 +508,9 @@ parklink_code PARKLINK_CALL parklink_submit(parklink_t *handle, const char *json
  *
  * callbacks: copied; the struct is borrowed for the call.
  *
- * As parklink_on_downlink; both run on the same thread. A record for two platforms is reported twice, once for each. An
- * outcome that falls between a crash and the report is not told again. Any thread.
+ * As parklink_on_downlink; both run on the same thread. A record for two platforms is reported twice, once for each. What
+ * was settled before you registered is not told; around a crash an outcome may be told twice or never. Any thread, also
+ * inside a callback.
  * Errors: ARGUMENT (struct_size or on_delivery), CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_on_delivery(parklink_t *handle, const parklink_delivery_callbacks *callbacks);
@@ -470,10 +519,11 @@ parklink_code PARKLINK_CALL parklink_on_delivery(parklink_t *handle, const parkl
  * Waits until every stored record is settled: delivered, a dead letter, or (logs only) dropped.
  *
  * timeout_ms: how long at most; 0 only looks.
- * left: gets how many are not. May be NULL.
+ * left: gets how many are not; a record for two platforms counts twice. May be NULL.
  *
- * Any thread, but not inside a callback of this handle.
- * Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IN_CALLBACK, CLOSED, FORKED.
+ * PARKLINK_OK with more than 0 in left: the time was over. Records of platforms that are no longer configured count too,
+ * and keep it from 0. Any thread, but not inside a callback of this handle.
+ * Errors: ARGUMENT (handle), NOT_CONFIGURED (no store.dir), IN_CALLBACK, CLOSED (also: while it waited), FORKED.
  */
 parklink_code PARKLINK_CALL parklink_flush(parklink_t *handle, uint32_t timeout_ms, uint64_t *left);
 
@@ -482,23 +532,27 @@ parklink_code PARKLINK_CALL parklink_flush(parklink_t *handle, uint32_t timeout_
  * than store.max_age_days (code "expired").
  *
  * after: 0 for the first ones, then the id of the last one seen.
- * limit: how many at most.
- * json: gets a JSON array, oldest first; each with id, ticket, platform, interface, service_name, data, created_ms,
- * died_ms, attempts, code, message, reply. Free it with parklink_string_free.
+ * limit: how many at most. All of them are in memory at once: ask for some hundred at a time.
+ * json: gets a JSON array, oldest first; each with id, ticket, platform, interface (may be null), service_name, data,
+ * created_ms and died_ms (milliseconds since 1970), attempts, code (a name as parklink_error_name gives), message, reply
+ * (the platform's, or null). Not NULL. Free it with parklink_string_free.
  *
- * Any thread, also inside a callback.
- * Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+ * Waits for the disk. Any thread, also inside a callback.
+ * Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), DISK_FULL, IO, STORE_READ_ONLY, STORE_LOCKED, STORE_DAMAGED, CLOSED,
+ * FORKED.
  */
 parklink_code PARKLINK_CALL parklink_dead_list(parklink_t *handle, uint64_t after, uint32_t limit, char **json);
 
 /**
- * Sends dead letters again, as if they were new. To the cloud they go with another random_temp: it remembers what it has
- * refused, and would not look at the same bytes again.
+ * Puts dead letters back at the end of the line, as if they were new. To the cloud they go with another random_temp: it
+ * remembers what it has refused, and would not look at the same bytes again. No limit of the outbox holds them up.
  *
  * ticket: whose; 0 for all.
  * count: gets how many. May be NULL.
  *
- * Any thread. Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), DISK_FULL, IO, CLOSED, FORKED.
+ * Waits for the disk; all or none are put back. Any thread, also inside a callback.
+ * Errors: ARGUMENT (handle), NOT_CONFIGURED (no store.dir), DISK_FULL, IO, STORE_READ_ONLY, STORE_LOCKED, STORE_DAMAGED,
+ * CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_dead_retry(parklink_t *handle, uint64_t ticket, uint64_t *count);
 
@@ -508,17 +562,20 @@ parklink_code PARKLINK_CALL parklink_dead_retry(parklink_t *handle, uint64_t tic
  * ticket: whose; 0 for all.
  * count: gets how many. May be NULL.
  *
- * Any thread. Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+ * Waits for the disk. Any thread, also inside a callback. Errors: as parklink_dead_retry.
  */
 parklink_code PARKLINK_CALL parklink_dead_delete(parklink_t *handle, uint64_t ticket, uint64_t *count);
 
 /**
- * Writes every dead letter into a file, one JSON object a line.
+ * Writes every dead letter into a file, one JSON object a line as parklink_dead_list has them, in UTF-8; they stay in
+ * the store.
  *
- * path: the file, made or written over; borrowed for the call.
+ * path: the file, made or written over, in the encoding of the handle; borrowed for the call.
  * count: gets how many. May be NULL.
  *
- * Any thread. Errors: ARGUMENT, ENCODING, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+ * Returns when the file is on disk; after a failure half of it may be there. Any thread, also inside a callback.
+ * Errors: ARGUMENT, ENCODING, TOO_LARGE (path), NOT_CONFIGURED (no store.dir), IO (also: the file, its folder, its disk),
+ * DISK_FULL, STORE_READ_ONLY, STORE_LOCKED, STORE_DAMAGED, CLOSED, FORKED.
  */
 parklink_code PARKLINK_CALL parklink_dead_export(parklink_t *handle, const char *path, uint64_t *count);
 
@@ -542,8 +599,10 @@ const char *PARKLINK_CALL parklink_last_error(void);
 const char *PARKLINK_CALL parklink_error_name(parklink_code code);
 
 /**
- * 1 when the same call can succeed later without a change by you, else 0. Any thread. After PARKLINK_E_TIMEOUT and
- * PARKLINK_E_BROKEN the platform may have taken the record already.
+ * 1 when the same call can succeed later without a change by you, else 0. Any thread. After PARKLINK_E_TIMEOUT, BROKEN,
+ * PROTOCOL and HTTP (but HTTP 429 and 503) the platform may have the record already. The cloud knows a repeated entry,
+ * exit or order by its bytes: send it again unchanged. Elsewhere no guard is documented, or only for entries: see "What is
+ * not promised" in docs/durability.md.
  */
 int32_t PARKLINK_CALL parklink_error_is_retryable(parklink_code code);
 

@@ -40,7 +40,7 @@ codes! {
     Encoding = -102, "encoding", false;
     /// A text is not JSON, or not a JSON object.
     Json = -103, "json", false;
-    /// A text is larger than the library takes.
+    /// A text is larger than the library or the cloud's line takes, a file larger than files.max_bytes.
     TooLarge = -104, "too_large", false;
     /// The configuration is wrong; the message names the option.
     Config = -105, "config", false;
@@ -48,63 +48,63 @@ codes! {
     UnknownInterface = -106, "unknown_interface", false;
     /// A field breaks a rule of the platform's document; the message names field, rule, what was found, section.
     Invalid = -107, "invalid", false;
-    /// No such event: never given out, answered already, or forgotten.
+    /// No such event: never given out, answered already, or older than events.keep_s.
     UnknownEvent = -108, "unknown_event", false;
-    /// The handle is not open (any more).
+    /// The handle is not open, or was closed during the call.
     Closed = -201, "closed", false;
     /// This call would wait for the callback that it is made from.
     InCallback = -202, "in_callback", false;
     /// The process was forked: the library works only in the process that opened it.
     Forked = -203, "forked", false;
-    /// A callback is registered already, or polling is in use beside one.
+    /// A poll beside a registered callback, or an open beside 1024 handles.
     Busy = -204, "busy", true;
-    /// The platform of this interface is not configured.
+    /// The platform of this interface is not configured, or store.dir where the call needs a store.
     NotConfigured = -205, "not_configured", false;
-    /// The interface is documented by title only, or its way to the platform is not known or not built.
+    /// It cannot go this way: documented by title only, no way known, not to be stored, or an option it needs is missing.
     Unsupported = -206, "unsupported", false;
-    /// The link to the platform is down.
+    /// The link to the platform is down: it does not have the record.
     Offline = -301, "offline", true;
     /// No answer in time: the platform may or may not have taken the record.
     Timeout = -302, "timeout", true;
     /// The connection broke after the record was sent: the platform may or may not have taken it.
     Broken = -303, "broken", true;
-    /// The certificate or the handshake of TLS failed.
+    /// The certificate or the handshake of TLS failed; nothing was sent.
     Tls = -304, "tls", false;
-    /// The proxy refused or failed.
+    /// The proxy refused or failed; nothing was sent.
     Proxy = -305, "proxy", true;
     /// The platform refused the record (state 0); the reply says why.
     Refused = -401, "refused", false;
     /// The platform refused the login; the message holds its reason.
     LoginRefused = -402, "login_refused", false;
-    /// The platform answered over_times, or the wait for our own limit would outlast the call.
+    /// The platform answered over_times, or our own limit would outlast the call: it does not have the record.
     RateLimited = -403, "rate_limited", true;
-    /// The platform answered with what the protocol does not allow.
+    /// The platform answered with what the protocol does not allow: it may or may not have taken the record.
     Protocol = -404, "protocol", true;
-    /// The platform answered with an HTTP error.
+    /// The platform answered with an HTTP error; after 408 and 5xx (but 503) it may have taken the record.
     Http = -405, "http", true;
     /// The platform remembers the record but has not stored it: send it again with changed data.
     NotStored = -406, "not_stored", false;
-    /// A file or folder of this machine cannot be used.
+    /// A file, folder, port or thread of this machine cannot be had.
     Io = -501, "io", true;
     /// The disk has no room for the record; nothing was acknowledged.
     DiskFull = -502, "disk_full", true;
     /// The store's folder or file cannot be written.
     StoreReadOnly = -503, "store_read_only", false;
-    /// Another process has the store open.
+    /// Another process or handle has the store open, or another program holds its database.
     StoreLocked = -504, "store_locked", true;
     /// The store's file is another program's database.
     StoreForeign = -505, "store_foreign", false;
     /// The store was written by a newer version of the library.
     StoreNewer = -506, "store_newer", false;
-    /// The store is damaged; at open it is set aside instead.
+    /// The store is damaged, and a new one could not take its place (else it does, and nothing fails).
     StoreDamaged = -507, "store_damaged", false;
     /// The outbox has reached its limit (store.max_records, store.max_bytes).
     OutboxFull = -508, "outbox_full", true;
-    /// Of a stored record: it waited longer than store.max_age_days.
+    /// Only of a stored record in a report or dead letter: it waited longer than store.max_age_days.
     Expired = -509, "expired", false;
-    /// The platform could not be told now: the record is on disk and will be sent. The reply holds the ticket.
+    /// The platform could not be told now, or did not answer: the record is on disk and will be sent. Do not send it again.
     Queued = -601, "queued", false;
-    /// The platform took the record and will tell the outcome later (state 2): wait for the downlink.
+    /// The platform took it and will tell the outcome later (state 2): wait for the downlink.
     Pending = -602, "pending", false;
     /// No event came in the time given to the poll.
     NoEvent = -603, "no_event", true;

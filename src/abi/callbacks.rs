@@ -35,7 +35,8 @@ pub struct DownlinkCallbacks {
     /// Called for every downlink. event_id is what parklink_reply wants, 0 when the platform expects no answer.
     /// event_json is borrowed: it is gone when the function returns. Its members: event_id, platform ("cloud", "bolink",
     /// "union", "etcp", or "parklink": the library itself), interface (id in the catalogue, null when it is not known),
-    /// service_name, kind ("request", "notice", "echo", "result"), redelivered (true: the software may have had it before;
+    /// service_name, kind ("request": it wants an answer; "notice": it does not; "echo": what another system of the lot
+    /// uploaded; "result": the later reply to a record of yours), redelivered (true: the software may have had it before;
     /// with a store), data (the members of the message, without its wrapper).
     ///
     /// The library itself says, as a notice: "store_replaced", when a damaged store was set aside and a new one took its
@@ -55,8 +56,9 @@ pub struct LogCallbacks {
     pub user_data: *mut c_void,
     /// Called exactly once when the library has no further use for user_data, also when registering fails. May be NULL.
     pub destroy: Destroy,
-    /// Called for every line up to the level of option "log.level". level is one of PARKLINK_LOG_*. line has no line
-    /// end and is borrowed: it is gone when the function returns. It never holds a key or a token.
+    /// Called for every line up to the level of option "log.level". level is one of PARKLINK_LOG_*. line begins with the
+    /// local time, has no line end and is borrowed: it is gone when the function returns. Keys, tokens and paying codes are
+    /// blotted out in it; plates are not.
     pub on_log: OnLog,
 }
 
@@ -75,7 +77,7 @@ pub struct DeliveryCallbacks {
     /// Called for every stored record that is settled on one of its platforms. report_json is borrowed: it is gone when
     /// the function returns. Its members: ticket, platform, interface, service_name, outcome ("delivered"; "dead": a dead
     /// letter; "dropped": a log record (SDK 2.6) that made room, or was too old), code (a name as parklink_error_name
-    /// gives: "ok", "expired", "outbox_full", and so on), message, reply (the platform's, or null).
+    /// gives: "ok", "pending", "refused", "expired", "outbox_full", and so on), message, reply (the platform's, or null).
     pub on_delivery: OnDelivery,
 }
 

@@ -32,10 +32,13 @@ pub(super) fn millis(timeout_ms: u32) -> Duration {
 /// an error which names the nearest one.
 /// out: gets the handle; NULL in it when the call fails. Close it with parklink_close.
 ///
-/// Starts the connections and returns at once, without waiting for them: see parklink_wait_ready. They reconnect and
-/// log in again by themselves until the handle is closed. Any thread.
-/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG, IO (the log folder, listen.addr), DISK_FULL, STORE_READ_ONLY,
-/// STORE_LOCKED, STORE_FOREIGN, STORE_NEWER (store.dir), BUSY (1024 handles are open), FORKED.
+/// Starts the connections and does not wait for them: see parklink_wait_ready. They reconnect and log in again by
+/// themselves until the handle is closed. With store.dir it waits for the disk: a damaged store is rebuilt inside the
+/// call, and one that another program holds locked is waited for up to 10 seconds. Any thread.
+/// Errors: ARGUMENT, ENCODING, TOO_LARGE, CONFIG (also: not JSON, a file of certificates, a proxy), TLS (no certificates to
+/// check servers against), IO (the log folder, listen.addr, a thread; with a store its disk), DISK_FULL, STORE_READ_ONLY,
+/// STORE_LOCKED (also: another handle has it), STORE_FOREIGN, STORE_NEWER, STORE_DAMAGED (and it could not be replaced),
+/// BUSY (1024 handles are open), FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -56,16 +59,19 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
     })
 }
 
-/// Closes a handle. Every call that waits on it in another thread is woken and returns PARKLINK_E_CLOSED, every thread
-/// of the handle ends, every destroy runs; after the return no callback of the handle runs.
+/// Closes a handle. Every call that waits on it in another thread is woken and returns PARKLINK_E_CLOSED, but an upload
+/// PARKLINK_E_QUEUED where its record could be stored; what was under way may have been taken. Every thread of the handle
+/// ends, every destroy runs; after the return no callback of the handle runs.
 ///
-/// timeout_ms: how long to wait for a callback that is running. When it still runs then, the call returns
-/// PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs when the callback
-/// returns at last.
-/// left: gets how much is not finished, in one number: downlinks that you have not answered, answers that were not sent,
-/// and, with a store, records that wait on disk for any platform and go out after the next open. Dead letters do not count.
-/// Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL. The parts stand in parklink_status before, and in
-/// the log.
+/// timeout_ms: how long to wait, first for answers to downlinks that are on their way (one that its platform does not
+/// take costs all of it), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
+/// the call returns PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs
+/// when the callback returns at last. Beside that, ending the connections takes a moment, and with a store writing down
+/// what was sent: up to 3 seconds a platform on a disk that does not take it, and the journal's way into the database.
+/// left: gets how much is not finished, in one number: downlinks that you have not answered (one older than events.keep_s
+/// may still count), answers that were not sent, and, with a store, records that wait on disk for any platform and go out
+/// after the next open. Dead letters do not count. Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL.
+/// The parts stand in parklink_status before, and in the log.
 ///
 /// Any thread, but not inside a callback of this handle: there it does nothing and returns PARKLINK_E_IN_CALLBACK.
 /// Errors: ARGUMENT, CLOSED (also for the second of two closes), IN_CALLBACK, TIMEOUT, FORKED.
@@ -83,13 +89,15 @@ pub unsafe extern "C" fn parklink_close(handle: *mut Parklink, timeout_ms: u32, 
     })
 }
 
-/// Waits until every configured platform has logged us in, or one has failed to.
+/// Waits until every configured platform has logged us in, or one has failed to. The open API and ETCP have no login
+/// and are not looked at.
 ///
 /// timeout_ms: how long at most; 0 only looks.
 ///
 /// Not needed before other calls: it tells early what is wrong with keys and addresses. Any thread, but not inside a
 /// callback of this handle.
-/// Errors: OFFLINE, LOGIN_REFUSED (the text tells which platform and why), IN_CALLBACK, ARGUMENT, CLOSED, FORKED.
+/// Errors: OFFLINE (also: not in time), LOGIN_REFUSED (the text of both tells which platform and why), IN_CALLBACK,
+/// ARGUMENT, CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -101,16 +109,29 @@ pub unsafe extern "C" fn parklink_wait_ready(handle: *mut Parklink, timeout_ms: 
 /// Uploads a record and waits for the platform's answer.
 ///
 /// json: one JSON object with service_name and the fields of the documents (SDK 2.1 to 2.44, 4.1, 7.1 to 7.7); borrowed
-/// for the call. It goes to every platform that takes this service and is configured. Under the service_name of a
-/// downlink it is the answer to that downlink.
-/// reply: gets the platform's reply as JSON, also when the platform refused; NULL in it when there is none. May be NULL.
-/// Free it with parklink_string_free.
+/// for the call. It goes to every configured platform that takes this service, or to the one that data_target in it
+/// names; Bolink's goes by the cloud where there is no link to Bolink. Under the service_name of a downlink it is the
+/// answer to the oldest open one whose keys it repeats (see parklink_reply), and is sent also where none is open.
+/// reply: gets the platform's reply as JSON, with any code; NULL in it when there is none. May be NULL. Free it with
+/// parklink_string_free.
 ///
-/// Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.). Any thread, also inside a callback.
-/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED, UNSUPPORTED, OFFLINE,
-/// TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED, PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED (with a store:
-/// the record is on disk and will be sent; reply has its ticket), OUTBOX_FULL, DISK_FULL, PENDING (wait for the
-/// downlink), CLOSED, FORKED.
+/// An entry or exit that goes to the cloud and to Bolink has one code: Bolink's, or where that is OK or QUEUED and the
+/// cloud failed, the cloud's; of a charge that Bolink took always Bolink's. The reply is Bolink's too; its member links
+/// has, for each platform, code (a name as parklink_error_name gives), message and reply. Send it again only to the one
+/// that does not have it: data_target "cloud" or "bolink".
+///
+/// With a store, a record that may be sent late and is not certainly with its platform is stored: QUEUED, do not send it
+/// again. reply then has its ticket (with two platforms: links.<platform>.reply).
+///
+/// Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.; with two platforms the longer one),
+/// or for a charge what its document gives the platform when that is longer. A record that finds older ones of its order
+/// in the store waits for its turn: QUEUED when that does not come. Any thread, also inside a callback.
+/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, UNKNOWN_EVENT (an answer, and the downlink was
+/// answered meanwhile), NOT_CONFIGURED, UNSUPPORTED, OFFLINE, TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED,
+/// PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED, PENDING (wait for the downlink), IO (the file of upload_file), CLOSED,
+/// FORKED. Where the record was to be stored and could not be: OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, STORE_LOCKED,
+/// STORE_DAMAGED, IO; the text then has both reasons. After which of them the platform may have the record tells
+/// parklink_error_is_retryable.
 ///
 /// # Safety
 /// See the header.
@@ -124,11 +145,12 @@ pub unsafe extern "C" fn parklink_upload(
     unsafe { ask(handle, json, reply, Sdk::upload) }
 }
 
-/// Calls one interface by its id, on its own platform only.
+/// Calls one interface by its id, on its own platform only (Bolink's by the cloud where there is no link to Bolink). With
+/// the id of a downlink it is the answer to one, as in parklink_upload.
 ///
 /// interface_id: its id in docs/interfaces/README.md, such as "bolink.query_order"; borrowed for the call.
-/// json: its fields; borrowed for the call.
-/// reply: as in parklink_upload, and so are waiting, threads and errors.
+/// json: its fields; borrowed for the call. service_name is filled in.
+/// reply: as in parklink_upload, and so are waiting, storing, threads and errors.
 ///
 /// # Safety
 /// See the header.
@@ -163,8 +185,9 @@ pub unsafe extern "C" fn parklink_in_park(
 }
 
 /// Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
-/// money, or says of a charge repeated after a timeout that it received it before; raise the barrier only when the
-/// downlink outpark says state 1.
+/// money. Then, and where a charge may have been made (see Charges), raise the barrier only when the downlink outpark (SDK 3.4) says state 1. When it
+/// says another, call again: the document allows that until the order is settled. When none comes, ask first
+/// (bolink.query_order, SDK 2.19).
 ///
 /// # Safety
 /// See the header.
@@ -178,7 +201,9 @@ pub unsafe extern "C" fn parklink_out_park(
     unsafe { ask(handle, json, reply, |sdk, json| sdk.upload_as("out_park", json)) }
 }
 
-/// Charges by ETC (SDK 2.37); parklink_upload with service_name etc_pay. PARKLINK_E_PENDING as in parklink_out_park.
+/// Charges by ETC (SDK 2.37, or API 3.7: option etc.by); parklink_upload with service_name etc_pay. PARKLINK_E_PENDING: the
+/// outcome comes as a downlink with the same order_id (SDK 3.4 outpark, API 5.5). Where none comes, look whether it was
+/// charged before you charge again: no guard against a second charge is documented.
 ///
 /// # Safety
 /// See the header.
@@ -192,8 +217,14 @@ pub unsafe extern "C" fn parklink_etc_pay(
     unsafe { ask(handle, json, reply, |sdk, json| sdk.upload_as("etc_pay", json)) }
 }
 
-/// Asks whether a plate can pay without contact (SDK 4.1). Answered at once from what the library knows: net_status says
-/// whether the payment platform can be reached, balance and autopay are what it pushed last.
+/// Asks whether a plate can pay without contact (SDK 4.1); parklink_upload with service_name pay_status. No platform is
+/// asked: net_status says whether the one that takes the money can be reached and heard (Bolink, else the cloud), balance
+/// (yuan, decimal text) and autopay are what it pushed last (SDK 4.2) while this handle was open; "0.00" and 0 when it
+/// pushed nothing (is_exist 0).
+///
+/// json: car_number and order_id; borrowed for the call.
+/// reply: as in parklink_upload. Any thread, also inside a callback.
+/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, INVALID, CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -212,8 +243,8 @@ pub unsafe extern "C" fn parklink_pay_status(
 /// callbacks: copied; the struct is borrowed for the call.
 ///
 /// A registration replaces the one before, whose destroy runs when its last call is over. When the call fails, destroy of
-/// the given struct has run before the return. Downlinks that came before are delivered now. Without callbacks and
-/// without polling the platform gets a refusal in proper form. Any thread, also inside a callback.
+/// the given struct has run before the return. Downlinks that wait are delivered now. Without callbacks and polling the
+/// platform gets a refusal in proper form, from 2 seconds after parklink_open on. Any thread, also inside a callback.
 /// Errors: ARGUMENT (struct_size or on_downlink), CLOSED, FORKED.
 ///
 /// # Safety
@@ -234,9 +265,12 @@ pub unsafe extern "C" fn parklink_on_downlink(
 /// json: the members of the answer (state, errmsg and what the document asks for); borrowed for the call. service_name
 /// and the members that tie the answer to the downlink are filled in when you leave them out.
 ///
-/// Sends the answer without waiting for the platform to read it. Any thread, also inside a callback. Each downlink once,
-/// within events.keep_s seconds.
-/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, INVALID, UNKNOWN_EVENT, OFFLINE, CLOSED, FORKED.
+/// Returns when the answer is on its way, without waiting for the platform, but for the disk with a yes to a downlink that
+/// the store keeps. While the platform cannot be reached the answer is sent again: for 2 minutes, such a yes until it is
+/// there. Any thread, also inside a callback. Each downlink once, within events.keep_s seconds; after an error other than
+/// UNKNOWN_EVENT and CLOSED it can still be answered.
+/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE (also: for the cloud's line), INVALID, UNKNOWN_EVENT, NOT_CONFIGURED (a
+/// downlink of before, and its platform is no longer configured), CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -255,8 +289,8 @@ pub unsafe extern "C" fn parklink_reply(handle: *mut Parklink, event_id: u64, js
 /// event_json: gets what on_downlink would get, with event_id in it; NULL in it when none came. Free it with
 /// parklink_string_free.
 ///
-/// Several threads may poll; each downlink goes to one of them. Answer with parklink_reply. Not inside a callback of this
-/// handle.
+/// Several threads may poll; each downlink goes to one of them. Answer with parklink_reply. After the first poll downlinks
+/// wait for the next, as many as events.queue; more are refused. Any thread, but not inside a callback of this handle.
 /// Errors: NO_EVENT (none came in time), ARGUMENT, BUSY (callbacks are registered), IN_CALLBACK, CLOSED, FORKED.
 ///
 /// # Safety
@@ -281,7 +315,8 @@ pub unsafe extern "C" fn parklink_poll(
 ///
 /// callbacks: copied; the struct is borrowed for the call.
 ///
-/// As parklink_on_downlink; both run on the same thread. The log folder of log_show is written all the same. Any thread.
+/// As parklink_on_downlink; both run on the same thread. The log folder of log_show is written all the same. Lines of
+/// before are not told; of those that wait for a slow callback the last 10000 are kept. Any thread, also inside a callback.
 /// Errors: ARGUMENT (struct_size or on_log), CLOSED, FORKED.
 ///
 /// # Safety
@@ -298,8 +333,8 @@ pub unsafe extern "C" fn parklink_on_log(handle: *mut Parklink, callbacks: *cons
 /// json: gets one JSON object, see docs/status.md. NULL asks only whether the handle is good. Free it with
 /// parklink_string_free.
 ///
-/// Does not wait. Any thread, also inside a callback.
-/// Errors: CLOSED, FORKED.
+/// Asks no platform. Any thread, also inside a callback.
+/// Errors: ARGUMENT (handle), CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.

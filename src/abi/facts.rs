@@ -46,8 +46,10 @@ pub extern "C" fn parklink_error_name(code: ParklinkCode) -> *const c_char {
     }
 }
 
-/// 1 when the same call can succeed later without a change by you, else 0. Any thread. After PARKLINK_E_TIMEOUT and
-/// PARKLINK_E_BROKEN the platform may have taken the record already.
+/// 1 when the same call can succeed later without a change by you, else 0. Any thread. After PARKLINK_E_TIMEOUT, BROKEN,
+/// PROTOCOL and HTTP (but HTTP 429 and 503) the platform may have the record already. The cloud knows a repeated entry,
+/// exit or order by its bytes: send it again unchanged. Elsewhere no guard is documented, or only for entries: see "What is
+/// not promised" in docs/durability.md.
 #[unsafe(no_mangle)]
 pub extern "C" fn parklink_error_is_retryable(code: ParklinkCode) -> i32 {
     Code::ALL.iter().any(|known| *known as i32 == code && known.is_retryable()).into()

@@ -9,18 +9,19 @@ use std::ffi::c_char;
 use std::path::Path;
 use std::ptr;
 
-/// Stores a record; when it returns PARKLINK_OK the record is on disk and will reach its platforms, whatever happens to
-/// network, program or power meanwhile.
+/// Stores a record; when it returns PARKLINK_OK the record is on disk, and it is sent until each of its platforms has it
+/// or it is a dead letter, whatever happens to network, program or power meanwhile.
 ///
 /// json: as in parklink_upload; borrowed for the call. Records of one order (order_id; card_id of cards, and so on) leave
-/// in the order in which they were stored, those of other orders are not held up. Questions, and exits that ask for money
-/// now (pay_type wallet, sweepcode), are not stored: upload them.
-/// ticket: gets the number that parklink_on_delivery tells the outcome under. May be NULL.
+/// in the order in which they were stored, those of other orders are not held up. Charges (an exit with pay_type wallet or
+/// sweepcode, etc_pay) are not stored, and questions only with "validation": "off": upload them.
+/// ticket: gets the number that parklink_on_delivery tells the outcome under, one for all platforms. May be NULL.
 ///
 /// Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also
 /// inside a callback.
-/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED (also: no store.dir),
-/// UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, IO, CLOSED, FORKED. After any of them nothing is stored.
+/// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE (also: for the cloud's line), UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED
+/// (also: no store.dir), UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, STORE_LOCKED (another program holds the
+/// database), STORE_DAMAGED (and it could not be replaced), IO, CLOSED, FORKED. After any of them nothing is stored.
 ///
 /// # Safety
 /// See the header.
@@ -40,8 +41,9 @@ pub unsafe extern "C" fn parklink_submit(handle: *mut Parklink, json: *const c_c
 ///
 /// callbacks: copied; the struct is borrowed for the call.
 ///
-/// As parklink_on_downlink; both run on the same thread. A record for two platforms is reported twice, once for each. An
-/// outcome that falls between a crash and the report is not told again. Any thread.
+/// As parklink_on_downlink; both run on the same thread. A record for two platforms is reported twice, once for each. What
+/// was settled before you registered is not told; around a crash an outcome may be told twice or never. Any thread, also
+/// inside a callback.
 /// Errors: ARGUMENT (struct_size or on_delivery), CLOSED, FORKED.
 ///
 /// # Safety
@@ -59,10 +61,11 @@ pub unsafe extern "C" fn parklink_on_delivery(
 /// Waits until every stored record is settled: delivered, a dead letter, or (logs only) dropped.
 ///
 /// timeout_ms: how long at most; 0 only looks.
-/// left: gets how many are not. May be NULL.
+/// left: gets how many are not; a record for two platforms counts twice. May be NULL.
 ///
-/// Any thread, but not inside a callback of this handle.
-/// Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IN_CALLBACK, CLOSED, FORKED.
+/// PARKLINK_OK with more than 0 in left: the time was over. Records of platforms that are no longer configured count too,
+/// and keep it from 0. Any thread, but not inside a callback of this handle.
+/// Errors: ARGUMENT (handle), NOT_CONFIGURED (no store.dir), IN_CALLBACK, CLOSED (also: while it waited), FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -80,12 +83,14 @@ pub unsafe extern "C" fn parklink_flush(handle: *mut Parklink, timeout_ms: u32, 
 /// than store.max_age_days (code "expired").
 ///
 /// after: 0 for the first ones, then the id of the last one seen.
-/// limit: how many at most.
-/// json: gets a JSON array, oldest first; each with id, ticket, platform, interface, service_name, data, created_ms,
-/// died_ms, attempts, code, message, reply. Free it with parklink_string_free.
+/// limit: how many at most. All of them are in memory at once: ask for some hundred at a time.
+/// json: gets a JSON array, oldest first; each with id, ticket, platform, interface (may be null), service_name, data,
+/// created_ms and died_ms (milliseconds since 1970), attempts, code (a name as parklink_error_name gives), message, reply
+/// (the platform's, or null). Not NULL. Free it with parklink_string_free.
 ///
-/// Any thread, also inside a callback.
-/// Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+/// Waits for the disk. Any thread, also inside a callback.
+/// Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), DISK_FULL, IO, STORE_READ_ONLY, STORE_LOCKED, STORE_DAMAGED, CLOSED,
+/// FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -105,13 +110,15 @@ pub unsafe extern "C" fn parklink_dead_list(
     })
 }
 
-/// Sends dead letters again, as if they were new. To the cloud they go with another random_temp: it remembers what it has
-/// refused, and would not look at the same bytes again.
+/// Puts dead letters back at the end of the line, as if they were new. To the cloud they go with another random_temp: it
+/// remembers what it has refused, and would not look at the same bytes again. No limit of the outbox holds them up.
 ///
 /// ticket: whose; 0 for all.
 /// count: gets how many. May be NULL.
 ///
-/// Any thread. Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), DISK_FULL, IO, CLOSED, FORKED.
+/// Waits for the disk; all or none are put back. Any thread, also inside a callback.
+/// Errors: ARGUMENT (handle), NOT_CONFIGURED (no store.dir), DISK_FULL, IO, STORE_READ_ONLY, STORE_LOCKED, STORE_DAMAGED,
+/// CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.
@@ -130,7 +137,7 @@ pub unsafe extern "C" fn parklink_dead_retry(handle: *mut Parklink, ticket: u64,
 /// ticket: whose; 0 for all.
 /// count: gets how many. May be NULL.
 ///
-/// Any thread. Errors: ARGUMENT, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+/// Waits for the disk. Any thread, also inside a callback. Errors: as parklink_dead_retry.
 ///
 /// # Safety
 /// See the header.
@@ -144,12 +151,15 @@ pub unsafe extern "C" fn parklink_dead_delete(handle: *mut Parklink, ticket: u64
     })
 }
 
-/// Writes every dead letter into a file, one JSON object a line.
+/// Writes every dead letter into a file, one JSON object a line as parklink_dead_list has them, in UTF-8; they stay in
+/// the store.
 ///
-/// path: the file, made or written over; borrowed for the call.
+/// path: the file, made or written over, in the encoding of the handle; borrowed for the call.
 /// count: gets how many. May be NULL.
 ///
-/// Any thread. Errors: ARGUMENT, ENCODING, NOT_CONFIGURED (no store.dir), IO, CLOSED, FORKED.
+/// Returns when the file is on disk; after a failure half of it may be there. Any thread, also inside a callback.
+/// Errors: ARGUMENT, ENCODING, TOO_LARGE (path), NOT_CONFIGURED (no store.dir), IO (also: the file, its folder, its disk),
+/// DISK_FULL, STORE_READ_ONLY, STORE_LOCKED, STORE_DAMAGED, CLOSED, FORKED.
 ///
 /// # Safety
 /// See the header.

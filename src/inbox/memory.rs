@@ -3,7 +3,7 @@
 use super::event::{Event, EventKind};
 use super::push::is_pushed;
 use super::reply::complete;
-use super::{Answer, Inbox, Open};
+use super::{Answer, Inbox, Open, closed};
 use crate::catalogue::{RepeatKey, same_value};
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value, members};
@@ -145,8 +145,8 @@ impl Inbox {
         }
     }
 
-    /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on disk before it is sent, and is given to
-    /// every repeat; after a no the platform may ask again.
+    /// Answers an open downlink, when `check` (which sees the answer, and the members of the downlink) agrees. A yes is on
+    /// disk before it is sent, and is given to every repeat; after a no the platform may ask again.
     pub(crate) fn answer(
         &self,
         event_id: u64,
@@ -175,9 +175,11 @@ impl Inbox {
         if open.is_stored {
             self.keep_answer(event_id, &mut answer);
         }
-        self.send(answer);
+        let is_kept = answer.event_id != 0;
+        let is_sent = self.send(answer);
         self.lock().answering.remove(&event_id);
-        Ok(())
+        // Closing has taken the way meanwhile; what is on disk goes out after the next open.
+        if is_sent || is_kept { Ok(()) } else { Err(closed()) }
     }
 
     fn keep_answer(&self, event_id: u64, answer: &mut Answer) {
@@ -232,4 +234,32 @@ pub(super) fn parse_answer(id: u64, event: &Event, text: &str) -> Option<Answer>
         service: stored.get("service")?.as_str()?.to_owned(),
         data: stored.get("data")?.as_object()?.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Limits;
+    use super::*;
+    use crate::catalogue::Platform;
+    use crate::link::Sink;
+    use crate::log::{Level, Log};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn an_answer_that_finds_its_way_closed_is_no_success() {
+        let minute = Duration::from_secs(60);
+        let limits = Limits { queue: 10, keep: minute, grace: minute, window_seconds: 60 };
+        let inbox = Inbox::open(limits, Arc::new(Log::new(Level::Error)), None).unwrap();
+        let ask = || {
+            inbox.received(Platform::Bolink, members! {"service_name": "query_price", "order_id": "A1"});
+            inbox.poll(Duration::from_secs(5)).unwrap().id
+        };
+        let answer = |id| inbox.answer(id, members! {"state": 1}, |_, _| Ok(())).map_err(|error| error.code);
+        inbox.set_outlet(Some(Box::new(|_| true)));
+        assert_eq!(answer(ask()), Ok(()));
+        inbox.set_outlet(None);
+        assert_eq!(answer(ask()), Err(Code::Closed));
+        inbox.close(Duration::from_secs(5));
+    }
 }

@@ -11,6 +11,7 @@ mod reports;
 
 pub use self::dispatch::{DeliveryHandler, DownlinkHandler, LogHandler};
 pub use self::event::{Event, EventKind};
+pub(crate) use self::push::is_pushed;
 pub use self::push::{Heard, Responder};
 pub(crate) use self::reply::echoed;
 pub use self::reply::{Answer, check};

@@ -32,7 +32,7 @@ pub enum Heard {
 pub type Responder = Box<dyn FnOnce(Heard) + Send>;
 
 /// Whether a platform's downlinks come as calls, so that nothing can be sent to it on our own account.
-pub(super) fn is_pushed(platform: Platform) -> bool {
+pub(crate) fn is_pushed(platform: Platform) -> bool {
     matches!(platform, Platform::Union | Platform::Etcp)
 }
 

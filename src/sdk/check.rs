@@ -4,7 +4,7 @@ use super::{Outcome, Sdk, outcome, platforms, route};
 use crate::catalogue::{self, Interface, Rule, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::inbox::{Answer, echoed};
+use crate::inbox::{Answer, echoed, is_pushed};
 use crate::json::Value;
 use crate::link::{Members, RequestKind};
 use crate::listener;
@@ -86,7 +86,9 @@ impl Sdk {
     pub(super) fn answer(&self, event_id: u64, members: Members) -> Result<Outcome> {
         self.inbox.answer(event_id, members, |answer, asked| {
             self.check_answer(answer, asked)?;
-            let Some(link) = self.links.iter().find(|link| link.platform() == answer.platform) else { return Ok(()) };
+            let Some(link) = self.links.iter().find(|link| link.platform() == answer.platform) else {
+                return if is_pushed(answer.platform) { Ok(()) } else { Err(without_link(answer)) };
+            };
             let (interface, now) = (answer.interface, Instant::now());
             link.check(&route::request(
                 answer.platform,
@@ -99,4 +101,14 @@ impl Sdk {
         })?;
         Ok(outcome::handed_over())
     }
+}
+
+/// A downlink of before a restart, and its platform is not configured any more.
+fn without_link(answer: &Answer) -> Error {
+    let Answer { service, platform, .. } = answer;
+    let message = format!(
+        "the answer to {service} goes to {}, for which this handle is not opened; the downlink stays open",
+        platform.name()
+    );
+    Error::new(Code::NotConfigured, message)
 }

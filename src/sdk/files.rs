@@ -26,7 +26,8 @@ impl Sdk {
         let file = self.allowed_file(text("filepath"))?;
         let patience = self.config.millis("bolink.request_timeout_ms");
         let client = Client::new(&self.config, patience, self.log.clone(), self.closing.clone())?;
-        let target = client.target(text("url"), &format!("multipart/form-data; boundary={BOUNDARY}"))?;
+        let target =
+            client.target(text("url"), &format!("multipart/form-data; boundary={BOUNDARY}")).map_err(of_url)?;
         self.check_host(target.uri().host().unwrap_or_default())?;
         let body = form(&file)?;
         let answer = client.post(&target, &body, Instant::now() + patience)?.ok()?;
@@ -65,6 +66,11 @@ impl Sdk {
     }
 }
 
+/// The address is the record's, not the configuration's.
+fn of_url(error: Error) -> Error {
+    if error.code == Code::Config { Error::new(Code::Invalid, format!("url: {}", error.message)) } else { error }
+}
+
 fn form(file: &Path) -> Result<Vec<u8>> {
     let content =
         std::fs::read(file).map_err(|error| Error::new(Code::Io, format!("filepath: {}: {error}", file.display())))?;
@@ -77,4 +83,30 @@ fn form(file: &Path) -> Result<Vec<u8>> {
     body.extend(content);
     body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Unknown};
+    use crate::json::members;
+
+    #[test]
+    fn a_wrong_address_is_the_records_fault_and_not_the_configurations() {
+        let dir = std::env::temp_dir().join(format!("parklink-files-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("lot.log");
+        std::fs::write(&path, "a line").unwrap();
+        let config = members! {"park_id": "1", "union_id": "2", "ukey": "GEHEIM", "bolink_addr": "127.0.0.1", "bport": 1,
+        "files": members! {"dir": dir.to_string_lossy().as_ref()}};
+        let sdk = Sdk::open(Config::parse(&config.to_string(), Unknown::Refuse).unwrap()).unwrap();
+        for url in ["ftp://s.bolink.club/x", "http:///x", "http://elsewhere/x"] {
+            let record = members! {"service_name": SERVICE, "data_target": "bolink", "url": url,
+            "filepath": path.to_string_lossy().as_ref()};
+            let error = sdk.upload(&record.to_string()).error.unwrap();
+            assert_eq!(error.code, Code::Invalid, "{error}");
+            assert!(error.message.starts_with("url: "), "{error}");
+        }
+        let _ = std::fs::remove_dir_all(dir);
+    }
 }

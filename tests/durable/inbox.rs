@@ -126,6 +126,35 @@ fn what_was_not_answered_comes_again_with_the_mark() {
 }
 
 #[test]
+fn an_answer_for_a_platform_that_is_not_there_is_an_error_and_the_downlink_stays() {
+    use parklink::config::{Config, Unknown};
+    use parklink::error::Code;
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let lot = start(&folder, &platform);
+    let calls = listen(&lot, None);
+    platform.send(&prepay("T1"));
+    until("the call", || calls.lock().unwrap().len() == 1);
+    end(&lot);
+    // The same lot and store, without Bolink.
+    let config = json!({"park_id": "21782", "ckey": "WERRTTTTYY", "cloud_addr": "127.0.0.1", "cport": 1,
+        "store": {"dir": folder.0}});
+    let cloud_only = Sdk::open(Config::parse(&config.to_string(), Unknown::Refuse).unwrap()).unwrap();
+    let event = cloud_only.poll(Duration::from_secs(5)).unwrap();
+    assert!(event.redelivered);
+    for _ in 0..2 {
+        let error = cloud_only.reply(event.id, &yes().to_string()).unwrap_err();
+        assert_eq!(error.code, Code::NotConfigured, "{error}");
+        assert!(error.message.contains("bolink"), "{error}");
+    }
+    assert_eq!(number(&folder.store(), "SELECT answered FROM event"), 0);
+    cloud_only.close(Duration::from_millis(500)).unwrap();
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.until("the answer", |desk| desk.uploads.len() == 1);
+    end(&lot);
+}
+
+#[test]
 fn an_answer_the_platform_did_not_get_is_sent_after_a_restart() {
     let (folder, platform) = (Folder::new(), Platform::start());
     let lot = start(&folder, &platform);

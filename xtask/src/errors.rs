@@ -11,9 +11,13 @@ Generated from `src/error.rs` by `make docs`. Do not edit.
 Every call returns 0 (`PARKLINK_OK`) or one of these. `parklink_last_error` has the text for the case at hand: the option
 or field at fault, what was expected, what was found. A number, once given, keeps its meaning for ever; treat one that
 you do not know as a failure. **Again** is what `parklink_error_is_retryable` answers: whether the same call can succeed
-later without a change by you. After `timeout` and `broken` the platform may have taken the record already. Send the same
-entry or exit again then, unchanged: the parking cloud says that it has it already, and that counts as success;
-to an upload that asks for money now it counts as `pending`, for received is not paid.
+later without a change by you.
+
+After `timeout`, `broken`, `protocol` and `http` (but HTTP 429 and 503) the platform may have the record already. The parking
+cloud knows a repeated entry, exit or order by its bytes: sent again unchanged it counts as success. Elsewhere no guard against a
+second copy is documented, or only for entries: see [what is not promised](durability.md#what-is-not-promised). Of what asks
+for money now the text says then that it may have been made: ask, or wait for the downlink, before it is charged again or paid another
+way. The same goes for `closed`.
 ";
 
 /// The causes, by hundreds.

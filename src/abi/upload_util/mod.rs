@@ -31,15 +31,16 @@ const LOGIN: Duration = Duration::from_secs(10);
 static CURRENT: Mutex<Option<Arc<Session>>> = Mutex::new(None);
 static RECEIVE: Mutex<ReceiveData> = Mutex::new(None);
 
-/// Connects and logs in, and waits for it up to 10 seconds.
+/// Connects and logs in, and waits for it up to 10 seconds; before that, with option store.dir, for the store to open.
 ///
-/// json: the members of SDK 1.1 or 1.2; others are passed over, with a line in the log.
+/// json: the members of SDK 1.1 or 1.2 and the options of docs/options.md; others are passed over, with a line in the log.
 ///
 /// Answers {"state":1,"errmsg":""} when every configured platform has logged us in, and {"state":0,"errmsg":"..."} when one
-/// refused (errmsg holds its reason), cannot be reached, or when the configuration is wrong. State 1 with an errmsg: the
-/// cloud does not know the lot, payment works (SDK 5.2). Unless the configuration is wrong, the library goes on trying by
-/// itself after a 0, and the other functions work as soon as it has succeeded. Called again with the same text it tells
-/// how things stand now; with another text it first does what UnInit does.
+/// refused (errmsg holds its reason) or did not answer in time, or when it could not begin (a wrong configuration, its log
+/// folder, store or port). State 1 with an errmsg: the cloud does not know the lot, payment works (SDK 5.2). Once it has
+/// begun, the library goes on trying by itself after a 0, and the other functions work as soon as it has succeeded. Called
+/// again with the same text it tells how things stand, again after up to 10 seconds; with another text it first does what
+/// UnInit does.
 ///
 /// # Safety
 /// See the header.
@@ -52,7 +53,8 @@ pub unsafe extern "C" fn UploadUtilNative_Init(json: *const c_char) -> *mut c_ch
     })
 }
 
-/// Uploads an entry (SDK 2.1) and waits for the answer: state, order_id, service_name, errmsg.
+/// Uploads an entry (SDK 2.1) and waits for the answer, by default 10 seconds (cloud.request_timeout_ms,
+/// bolink.request_timeout_ms): state, order_id, service_name, errmsg, and what else the platform says.
 ///
 /// # Safety
 /// See the header.
@@ -62,9 +64,10 @@ pub unsafe extern "C" fn UploadUtilNative_UploadInParkOrder(json: *const c_char)
     uploaded(|| unsafe { take(json) }, Some("in_park"))
 }
 
-/// Uploads an exit (SDK 2.2) and waits for the answer: state, order_id, service_name, errmsg. State 2: the platform is
-/// taking the money, or did not say whether it has; wait for outpark through the function of SetReceiveData, and call
-/// again when nothing comes within 2 minutes.
+/// Uploads an exit (SDK 2.2) and waits for the answer as for an entry's. State 2: the platform is taking the money, or did
+/// not say whether it has. Raise the barrier only when outpark (SDK 3.4) comes through the function of SetReceiveData and
+/// says state 1. When it says another, call again; when nothing comes within 2 minutes, ask (query_order, SDK 2.19) or
+/// call again.
 ///
 /// # Safety
 /// See the header.
@@ -74,8 +77,8 @@ pub unsafe extern "C" fn UploadUtilNative_UploadOutParkOrder(json: *const c_char
     uploaded(|| unsafe { take(json) }, Some("out_park"))
 }
 
-/// Asks whether a plate can pay without contact, and whether the payment platform can be reached (SDK 4.1). Answers at
-/// once.
+/// Asks whether a plate can pay without contact, and whether the payment platform can be reached (SDK 4.1). Answers from
+/// what that pushed last, without asking it.
 ///
 /// # Safety
 /// See the header.
@@ -87,10 +90,11 @@ pub unsafe extern "C" fn UploadUtilNative_GetPayStatus(json: *const c_char) -> *
 
 /// Uploads any record by its service_name, or answers a downlink under the downlink's service_name.
 ///
-/// A record: {"state":1,"errmsg":"send success!"} says that it was taken over; the platform's answer comes later through
-/// the function of SetReceiveData, under the same service_name. Records that the documents answer at once (upload_carpic,
-/// check_account, screen_info ...) and, with set_params.fast true, all records, are answered on the call. An answer to a
-/// downlink: state 1 says that it was sent.
+/// A record: {"state":1,"errmsg":"send success!"} says that it was taken over; the platform's answer, or state 0 when there
+/// is none, comes later through the function of SetReceiveData, under the same service_name. 1000 may wait for their turn,
+/// one more is refused (state 0). Records that the documents answer at once (in_park, out_park, pay_status, upload_carpic,
+/// check_account, screen_info) and, with set_params.fast true, all records, are answered on the call. An answer to a
+/// downlink: state 1 says that it is on its way.
 ///
 /// # Safety
 /// See the header.
@@ -101,9 +105,10 @@ pub unsafe extern "C" fn UploadUtilNative_UploadData(json: *const c_char) -> *mu
 }
 
 /// Ends it all: records that were taken over may still go out for up to 5 seconds, then the connections are closed.
-/// Returns within 10 seconds; afterwards the function of SetReceiveData is not called any more (one that has not come back
-/// by then is not waited for). Called inside that function, it returns at once and the end follows by itself. Without an
-/// Init before it, it does nothing.
+/// Returns within 10 seconds, but for a connection that takes no bytes (5 seconds more) and a store on a slow disk;
+/// afterwards the function of SetReceiveData is not called any more (one that has not come back by then is not waited
+/// for). Called inside that function, it returns at once and the end follows by itself. Without an Init before it, it does
+/// nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn UploadUtilNative_UnInit() {
     let _ = guard::caught(|| {
@@ -115,8 +120,9 @@ pub extern "C" fn UploadUtilNative_UnInit() {
 }
 
 /// Sets the function that takes downlinks and later answers; NULL removes it. Best before Init, and kept over UnInit. It is
-/// called on a thread of the library, one message at a time; while it works, further messages wait. Every function here
-/// may be called inside it. Without it the platforms get a refusal to what they ask.
+/// called on a thread of the library, one message at a time; while it works, further messages wait (beyond events.queue
+/// downlinks are refused). Every function here may be called inside it. Without it the platforms get a refusal to what
+/// they ask, from 2 seconds after Init on.
 ///
 /// # Safety
 /// See the header.
