@@ -1,22 +1,26 @@
-//! Messages as the log may show them.
+//! Messages and values as a log, an error or a dump may show them.
 
-use super::Members;
-use crate::catalogue::is_secret;
-use crate::json::Value;
+use super::value::is_secret;
+use crate::json::{self, Members, Value};
 
 /// The members with keys, tokens and codes blotted out.
 pub fn shown(members: &Members) -> String {
-    blotted(members).to_string()
+    blotted_members(members).to_string()
 }
 
-fn blotted(members: &Members) -> Members {
-    members.iter().map(|(name, value)| (name, if is_secret(name) { "***".into() } else { plain(value) })).collect()
-}
-
-fn plain(value: &Value) -> Value {
+/// The same of any value, and of the JSON text that a text is.
+pub fn blotted(value: &Value) -> Value {
     match value {
-        Value::Object(members) => Value::Object(blotted(members)),
-        Value::Array(items) => Value::Array(items.iter().map(plain).collect()),
+        Value::Object(members) => Value::Object(blotted_members(members)),
+        Value::Array(items) => Value::Array(items.iter().map(blotted).collect()),
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => match json::received(text) {
+            Ok(inner) => Value::from(blotted(&inner).to_string()),
+            Err(_) => value.clone(),
+        },
         value => value.clone(),
     }
+}
+
+fn blotted_members(members: &Members) -> Members {
+    members.iter().map(|(name, value)| (name, if is_secret(name) { "***".into() } else { blotted(value) })).collect()
 }
