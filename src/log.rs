@@ -81,7 +81,8 @@ impl Log {
         }
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
         if !secrets.iter().any(|known| known == secret) {
-            // Tokens come and go; the last ones are enough, the keys at the front stay.
+            // Tokens come and go; the last ones are enough, the keys at the front stay. In messages they are blotted out by
+            // their names; here they are known for where somebody's words repeat one.
             if secrets.len() >= 32 {
                 secrets.remove(8);
             }

@@ -2,6 +2,19 @@
 
 use super::value::is_secret;
 use crate::json::{self, Members, Value};
+use std::fmt;
+
+/// A message as it is on the wire, to be written as [`shown`]. It is looked into when it is written, not before.
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match json::received_bytes(self.0) {
+            Ok(value) => blotted(&value).fmt(f),
+            Err(_) => f.write_str(String::from_utf8_lossy(self.0).trim_end()),
+        }
+    }
+}
 
 /// The members with keys, tokens and codes blotted out.
 pub fn shown(members: &Members) -> String {

@@ -95,7 +95,7 @@ pub(super) const OPTIONS: &[Spec] = &[
         Word(&["error", "warn", "info", "debug", "trace"]),
         "\"info\"",
         "What the log holds. trace: every message on the wire, \
-        without keys and tokens.",
+        without keys, tokens and codes that pay or open.",
     ),
     option(
         "log.dir",

@@ -20,7 +20,7 @@ use super::backoff::Backoff;
 use super::dial::{Cancel, dial};
 use super::once::once;
 use super::{Data, Link, Members, Pending, Request, RequestKind, Sink};
-use crate::catalogue::Platform;
+use crate::catalogue::{Platform, Shown};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value};
@@ -312,15 +312,8 @@ impl Inner {
         if text.trim_ascii() == "0x12" {
             return self.lock().beat_answered();
         }
-        let parsed = json::received(&text);
-        if let Ok(Value::Object(message)) = &parsed
-            && let Some(token) = message.get("token").and_then(Value::as_str)
-        {
-            // Before the text is written to any log.
-            log.protect(token);
-        }
-        log.trace(format_args!("cloud < {text}"));
-        let Ok(Value::Object(message)) = parsed else {
+        log.trace(format_args!("cloud < {}", Shown(text.as_bytes())));
+        let Ok(Value::Object(message)) = json::received(&text) else {
             return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
         };
         let up = {
