@@ -101,7 +101,8 @@ pub(super) const OPTIONS: &[Spec] = &[
         "log.dir",
         Text(4096),
         "",
-        "Folder of the log files; by default `logs` beside the program. Used when `log_show` is 1.",
+        "Folder of the log files; by default `logs` beside the program. Used when `log_show` is 1. Lots that share a folder \
+        write into the same files.",
     ),
     option("log.max_bytes", Number(4096, 1_073_741_824), "10485760", "Size at which a log file is put aside."),
     option("log.files", Number(1, 1000), "10", "Log files kept."),
