@@ -235,12 +235,8 @@ impl Inner {
     fn keep(self: Arc<Self>) {
         let mut backoff = Backoff::new(self.retry.0, self.retry.1);
         loop {
-            let begun = Instant::now();
-            if let Err(reason) = self.clone().connect_and_watch() {
+            if let Err(reason) = self.clone().connect_and_watch(&mut backoff) {
                 self.lock().lost(&self.facts, &reason);
-            }
-            if begun.elapsed() > STEADY {
-                backoff.reset();
             }
             if std::mem::take(&mut self.lock().reconnect_now) {
                 continue;
@@ -254,7 +250,7 @@ impl Inner {
     }
 
     /// One connection, from dialling to its end; the error is the reason of the end.
-    fn connect_and_watch(self: Arc<Self>) -> std::result::Result<(), String> {
+    fn connect_and_watch(self: Arc<Self>, backoff: &mut Backoff) -> std::result::Result<(), String> {
         let to = format!("{}:{}", self.host, self.port);
         self.facts.log.info(format_args!("cloud: connecting to {to}"));
         let stream = dial(&self.host, self.port, self.connect_patience, &self.cancel)
@@ -263,7 +259,8 @@ impl Inner {
         stream.set_write_timeout(Some(WRITE_PATIENCE)).map_err(broken)?;
         let reading = Arc::new(Reading::new(stream.try_clone().map_err(broken)?));
         *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
-        self.lock().connected(&self.facts, stream, Instant::now());
+        let connected = Instant::now();
+        self.lock().connected(&self.facts, stream, connected);
         let for_reader = self.clone();
         let reader = thread::Builder::new()
             .name("parklink-cloud-r".into())
@@ -271,6 +268,9 @@ impl Inner {
             .map_err(|error| format!("no thread to read with: {error}"))?;
         self.watch();
         let end = reader.join();
+        if connected.elapsed() > STEADY {
+            backoff.reset();
+        }
         let reason = end.unwrap_or_else(|_| "the reading thread failed".into());
         Err(format!("{to}: {reason}"))
     }
