@@ -26,12 +26,16 @@ use crate::error::{Code, Error, Result};
 use crate::json::{self, Value};
 use crate::log::Log;
 use crate::wire::frame::Frame;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// A connection that stood this long was a good one: the pauses start over.
 const STEADY: Duration = Duration::from_secs(30);
+
+/// Why a connection ended that our own code failed on.
+const DEFECT: &str = "a defect of the library was caught; please report it";
 
 /// A socket that takes no bytes for so long is dead.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
@@ -139,9 +143,9 @@ impl Link for CloudLink {
             if let Some(reading) = reading {
                 reading.read_for(|frame| inner.take(frame), || outcome.is_ready(), || inner.lock().is_idle());
             }
-            // While there is no connection nobody else looks at the queue's time.
+            // Nobody else may be looking at the time: the keeper may be dialling.
             if !outcome.wait_until(deadline) {
-                inner.lock().expire_queue(Instant::now());
+                inner.lock().expire(&inner.facts, Instant::now());
             }
             let dropped = || Err(Error::new(Code::Internal, "the cloud link dropped a request"));
             outcome.take().unwrap_or_else(dropped)
@@ -235,7 +239,9 @@ impl Inner {
     fn keep(self: Arc<Self>) {
         let mut backoff = Backoff::new(self.retry.0, self.retry.1);
         loop {
-            if let Err(reason) = self.clone().connect_and_watch(&mut backoff) {
+            // A defect in a message's handling must not silence the link for good.
+            let end = catch_unwind(AssertUnwindSafe(|| self.clone().connect_and_watch(&mut backoff)));
+            if let Err(reason) = end.unwrap_or_else(|_| Err(DEFECT.into())) {
                 self.lock().lost(&self.facts, &reason);
             }
             if std::mem::take(&mut self.lock().reconnect_now) {
@@ -271,7 +277,7 @@ impl Inner {
         if connected.elapsed() > STEADY {
             backoff.reset();
         }
-        let reason = end.unwrap_or_else(|_| "the reading thread failed".into());
+        let reason = end.unwrap_or_else(|_| DEFECT.into());
         Err(format!("{to}: {reason}"))
     }
 
@@ -293,10 +299,11 @@ impl Inner {
 
     /// Reads until the connection ends; tells why.
     fn read(&self, reading: &Reading) -> String {
-        let reason = reading.run(|frame| self.take(frame), || self.lock().is_between_calls());
+        let run = || reading.run(|frame| self.take(frame), || self.lock().is_between_calls());
+        let end = catch_unwind(AssertUnwindSafe(run));
         self.lock().reading = false;
         self.changed.notify_all();
-        reason
+        end.unwrap_or_else(|defect| resume_unwind(defect))
     }
 
     fn take(&self, frame: Frame<'_>) {
