@@ -81,7 +81,8 @@ impl Log {
         }
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
         if !secrets.iter().any(|known| known == secret) {
-            // Tokens come and go; the last ones are enough, the keys at the front stay.
+            // Tokens come and go; the last ones are enough, the keys at the front stay. In messages they are blotted out by
+            // their names; here they are known for where somebody's words repeat one.
             if secrets.len() >= 32 {
                 secrets.remove(8);
             }
@@ -163,10 +164,12 @@ impl Log {
     }
 }
 
-/// The rotating folder. A full disk loses lines, never the work of the caller.
+/// The rotating folder. A full disk loses lines, never the work of the caller. Others may write into the same one: another
+/// lot of this program, another program.
 struct Folder {
     dir: PathBuf,
     file: Option<File>,
+    /// How long the file is when nobody else has written.
     size: u64,
     max_bytes: u64,
     files: u32,
@@ -191,22 +194,83 @@ impl Folder {
         Ok(())
     }
 
+    /// How long the file of that name is.
+    fn length(&self) -> u64 {
+        fs::metadata(self.name(0)).map_or(0, |file| file.len())
+    }
+
+    fn put_aside(&self) {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.length() < self.max_bytes {
+            return;
+        }
+        for number in (0..self.files).rev() {
+            let _ = fs::rename(self.name(number), self.name(number + 1));
+        }
+        let _ = fs::remove_file(self.name(self.files));
+    }
+
     fn append(&mut self, line: &str) {
-        if self.size >= self.max_bytes {
+        let length = self.length();
+        if length != self.size {
+            // Ours may have been put aside, and be deleted next.
             self.file = None;
-            for number in (0..self.files).rev() {
-                let _ = fs::rename(self.name(number), self.name(number + 1));
-            }
-            let _ = fs::remove_file(self.name(self.files));
+        }
+        if length >= self.max_bytes {
+            self.file = None;
+            self.put_aside();
         }
         if self.file.is_none() && self.reopen().is_err() {
             return;
         }
         if let Some(file) = &mut self.file {
-            match writeln!(file, "{line}") {
+            // In one piece, so that no other's line comes in between.
+            match file.write_all(format!("{line}\n").as_bytes()) {
                 Ok(()) => self.size += line.len() as u64 + 1,
                 Err(_) => self.file = None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: u32 = 3;
+
+    /// An empty folder of that name, of its own to this process.
+    fn folder(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("parklink-log-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        dir
+    }
+
+    fn log(dir: &Path) -> Log {
+        Log::new(Level::Info).with_folder(dir, 1000, FILES).unwrap()
+    }
+
+    fn written(dir: &Path) -> Vec<String> {
+        let files = fs::read_dir(dir).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+        files.collect()
+    }
+
+    #[test]
+    fn who_shares_a_folder_writes_into_its_files_also_when_another_has_put_them_aside() {
+        let dir = folder("shared");
+        let (busy, quiet) = (log(&dir), log(&dir));
+        quiet.info(format_args!("quiet 0"));
+        for round in 1..=20 {
+            (0..10).for_each(|number| busy.info(format_args!("busy {round} {number}, a line of some length")));
+            quiet.info(format_args!("quiet {round}"));
+            let files = written(&dir);
+            assert!(files.iter().any(|text| text.contains(&format!("quiet {round}\n"))), "{round}: lost");
+            assert!(files.len() <= FILES as usize + 1);
+        }
+        // None was put aside before it was full.
+        let short = written(&dir).iter().filter(|text| text.len() < 1000).count();
+        assert!(short <= 1, "{short} of {FILES} are short");
+        let _ = fs::remove_dir_all(&dir);
     }
 }

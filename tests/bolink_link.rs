@@ -133,6 +133,7 @@ fn poll(message: &Value, shared: &(Mutex<Desk>, Condvar), hold: Duration) -> Vec
 
 struct Bench {
     link: BolinkLink,
+    log: Arc<Log>,
     heard: Receiver<Members>,
     lines: Arc<Mutex<Vec<String>>>,
 }
@@ -152,8 +153,9 @@ fn open(port: u16, more: Value) -> Bench {
     let written = lines.clone();
     log.set_tap(Some(Box::new(move |_, line| written.lock().unwrap().push(line))));
     let (sender, heard) = unbounded();
-    let link = BolinkLink::open(&config, Arc::new(log), Arc::new(Ear(sender))).unwrap();
-    Bench { link, heard, lines }
+    let log = Arc::new(log);
+    let link = BolinkLink::open(&config, log.clone(), Arc::new(Ear(sender))).unwrap();
+    Bench { link, log, heard, lines }
 }
 
 fn request(service: &str, data: Value) -> Request {
@@ -512,4 +514,25 @@ fn the_log_tells_all_but_the_token() {
     assert!(lines.contains("logged in"), "{lines}");
     assert!(lines.contains("upload.do: HTTP 200"), "{lines}");
     assert!(!lines.contains(&format!("{:032x}", 1)) && !lines.contains(KEY), "{lines}");
+}
+
+#[test]
+fn the_log_tells_no_token_however_many_others_there_are_and_no_code_that_pays() {
+    let bolink = Bolinkish::start(Duration::from_secs(30));
+    let bench = open(bolink.server.port, json!({"set_params": {"usb_key": "USBKEY1"}}));
+    bench.upload("K1").unwrap();
+    (0..50).for_each(|number| bench.log.protect(&format!("another link's token {number}")));
+    bolink.with(|desk| {
+        let reply = r#"{"state":1,"pay_info":"PAYINFO1","data":"{\"token\":\"INNER1\",\"order_id\":\"K2\"}"}"#;
+        desk.upload_answers.push_back(answer(200, reply));
+    });
+    bench.send(request("out_park", json!({"order_id": "K2", "auth_code": "134AUTH1"}))).unwrap();
+    bench.link.shut();
+    let lines = bench.lines.lock().unwrap().join("\n");
+    for told in ["\"order_id\":\"K2\"", "usb_key", "auth_code", "pay_info"] {
+        assert!(lines.contains(told), "{told}: {lines}");
+    }
+    for secret in [&format!("{:032x}", 1), "USBKEY1", "134AUTH1", "PAYINFO1", "INNER1"] {
+        assert!(!lines.contains(secret), "{secret}: {lines}");
+    }
 }

@@ -5,11 +5,13 @@
 //! starting costs nothing.
 
 mod lookup;
+mod shown;
 pub mod types;
 mod validate;
 mod value;
 
 pub use lookup::{Candidate, RepeatKey, all, by_id, by_reply_name, downlink, route, uplink, uplink_for};
+pub use shown::{Shown, blotted, shown};
 pub use types::*;
 pub use validate::{Problem, Rule, Side, validate};
 pub use value::{is_number, is_secret, same_value};

@@ -4,6 +4,7 @@ mod options;
 
 pub use options::{OPTIONS, Spec, Takes};
 
+use crate::catalogue::blotted;
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Members, Value};
 use std::fmt;
@@ -32,7 +33,7 @@ impl fmt::Debug for Config {
         for (spec, value) in OPTIONS.iter().zip(&self.values) {
             match value {
                 Some(_) if spec.is_secret => map.entry(&spec.key, &"***"),
-                Some(value) => map.entry(&spec.key, value),
+                Some(value) => map.entry(&spec.key, &blotted(value)),
                 None => continue,
             };
         }
@@ -190,18 +191,21 @@ impl Config {
 
     /// Every secret that was given, to be kept out of the log.
     pub fn secrets(&self) -> Vec<String> {
-        let secret = |spec: &Spec| spec.is_secret.then(|| self.text(spec.key)).flatten();
-        let mut secrets: Vec<String> = OPTIONS.iter().filter_map(secret).map(str::to_owned).collect();
-        if let Some((credentials, _)) = self.text("http.proxy").and_then(|proxy| proxy.rsplit_once('@')) {
-            secrets.extend(credentials.split("://").last().map(str::to_owned));
-        }
-        secrets
+        let secret = |spec: &Spec| {
+            let text = self.text(spec.key).filter(|_| spec.is_secret)?;
+            match spec.key {
+                // Where it stands may be told, and is.
+                "http.proxy" => text.rsplit_once('@')?.0.split("://").last(),
+                _ => Some(text),
+            }
+        };
+        OPTIONS.iter().filter_map(secret).map(str::to_owned).collect()
     }
 }
 
 /// The value as the option keeps it; `null` counts as not given where the documents allow leaving it out.
 fn take(spec: &Spec, value: Value) -> Result<Option<Value>> {
-    let shown = if spec.is_secret { Value::from("***") } else { value.clone() };
+    let shown = if spec.is_secret { Value::from("***") } else { blotted(&value) };
     let refuse = |expected: &str| Err(wrong(spec.key, expected, &shown));
     let text = match &value {
         Value::String(text) | Value::Number(text) => Some(text.to_string()),
@@ -311,6 +315,22 @@ mod tests {
         let message = error(&format!("{{{CLOUD},\"ukey\":\"{long}\"}}"));
         assert!(message.contains("\"ukey\"") && !message.contains("SSS"), "{message}");
         assert!(error(&format!("{{{CLOUD},\"cloud\":{{\"heartbeat\":5}}}}")).contains("cloud.heartbeat_s"));
+    }
+
+    #[test]
+    fn what_opens_a_proxy_or_a_gate_is_a_secret_too() {
+        let config = |more: &str| Config::parse(&format!("{{{CLOUD},{more}}}"), Unknown::Refuse);
+        let given = r#""http":{"proxy":"http://user:geheim@10.0.0.1:3128"},"set_params":{"usb_key":"U5B","fast":1}"#;
+        let config_ = config(given).unwrap();
+        let shown = format!("{config_:?}");
+        assert!(!shown.contains("geheim") && !shown.contains("U5B") && shown.contains("fast"), "{shown}");
+        assert!(config_.secrets().contains(&"user:geheim".to_owned()), "its place is none");
+        assert!(!config_.secrets().iter().any(|secret| secret.contains("10.0.0.1")));
+        let long = format!(r#""http.proxy":"http://user:geheim@{}:1""#, "h".repeat(2048));
+        for wrong in [&long, r#""set_params":"{\"usb_key\":\"U5B\"}""#, r#""set_params":[{"usb_key":"U5B"}]"#] {
+            let message = config(wrong).unwrap_err().message;
+            assert!(!message.contains("geheim") && !message.contains("U5B"), "{message}");
+        }
     }
 
     #[test]

@@ -145,9 +145,6 @@ fn next(inbox: &Arc<Inbox>, has_handler: bool) -> Task {
         if state.is_closed {
             return Task::End;
         }
-        if let Some((level, line)) = state.lines.pop_front() {
-            return Task::Line(level, line);
-        }
         if has_handler && let Some(event) = state.events.pop_front() {
             return Task::Event(event);
         }
@@ -162,9 +159,52 @@ fn next(inbox: &Arc<Inbox>, has_handler: bool) -> Task {
         if grace.is_some_and(|left| left.is_zero()) {
             return Task::Grace;
         }
+        // Last: with a slow handler there may always be one.
+        if let Some((level, line)) = state.lines.pop_front() {
+            return Task::Line(level, line);
+        }
         state = match [grace, inbox.recall.pause()].into_iter().flatten().min() {
             Some(left) => inbox.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             None => inbox.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalogue::Platform;
+    use crate::inbox::{Inbox, Limits};
+    use crate::json::members;
+    use crate::link::Sink;
+    use crate::log::{Level, Log};
+    use crossbeam_channel::bounded;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_downlink_does_not_wait_for_the_lines_before_it() {
+        let second = Duration::from_secs(1);
+        let limits = Limits { queue: 10, keep: second, grace: second, window_seconds: 60 };
+        let log = Arc::new(Log::new(Level::Info));
+        let inbox = Inbox::open(limits, log.clone(), None).unwrap();
+        let (tell, told) = bounded(100);
+        let (go, gate) = bounded(100);
+        let line = tell.clone();
+        // A slow log.
+        let on_line = move |_: Level, text: &str| {
+            line.send(text.rsplit(' ').next().unwrap_or_default().to_owned()).unwrap();
+            gate.recv().unwrap();
+        };
+        inbox.set_log_handler(Some(Box::new(on_line))).unwrap();
+        inbox.set_handler(Some(Box::new(move |event| tell.send(event.service.to_string()).unwrap()))).unwrap();
+        for number in 1..=3 {
+            log.info(format_args!("line {number}"));
+        }
+        let next = || told.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert_eq!(next(), "1");
+        inbox.received(Platform::Cloud, members! {"service_name": "price_sync", "data": members! {"price": "1"}});
+        (0..3).for_each(|_| go.send(()).unwrap());
+        assert_eq!([next(), next(), next()], ["price_sync", "2", "3"]);
+        inbox.close(second);
     }
 }

@@ -1,7 +1,7 @@
 //! Connecting without being held by a name server or a silent address: the waiting is done on a thread of its own, and
 //! whoever asked can leave at any time.
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select};
+use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Mutex;
@@ -56,10 +56,9 @@ pub fn dial(host: &str, port: u16, timeout: Duration, cancel: &Cancel) -> io::Re
     thread::Builder::new().name("parklink-dial".into()).spawn(move || {
         let _ = sender.send(connect(&host, port, deadline));
     })?;
-    let late = if timeout == Duration::MAX { never() } else { crossbeam_channel::after(timeout) };
     select! {
         recv(receiver) -> outcome => outcome.unwrap_or_else(|_| Err(io::Error::other("the connecting thread ended"))),
-        recv(late) -> _ => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {timeout:?}"))),
+        recv(after(timeout)) -> _ => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {timeout:?}"))),
         recv(cancel.receiver()) -> _ => Err(closed()),
     }
 }

@@ -11,11 +11,10 @@ pub mod http;
 pub mod once;
 mod phase;
 mod recv;
-mod shown;
 pub mod union;
 
 pub use self::data::Data;
-pub use self::shown::shown;
+pub use crate::catalogue::shown;
 pub use crate::json::Members;
 
 use crate::catalogue::{Interface, Platform};

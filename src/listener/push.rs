@@ -141,7 +141,7 @@ impl Keys {
         let Some(told) = members.get(member).filter(|told| !told.is_null() && **told != "") else { return Ok(()) };
         let now = Utc::now().timestamp();
         match seconds(told) {
-            Some(time) if (now - time).abs() <= self.max_age_s => Ok(()),
+            Some(time) if now.abs_diff(time) <= self.max_age_s.unsigned_abs() => Ok(()),
             _ => Err(Refusal::Stale(format!(
                 "{member} {told} is more than {} s from this machine's clock (listen.max_age_s)",
                 self.max_age_s
@@ -185,9 +185,8 @@ mod tests {
         assert_eq!(seconds(&json!([])), None);
     }
 
-    #[test]
-    fn paths() {
-        let keys = |union: &str, etcp: &str| Keys {
+    fn keys(union: &str, etcp: &str) -> Keys {
+        Keys {
             union: Some("k".into()),
             union_id: None,
             etcp: Some(("n".into(), "k".into())),
@@ -195,7 +194,29 @@ mod tests {
             etcp_path: etcp.into(),
             reading: Reading::Auto,
             max_age_s: 0,
+        }
+    }
+
+    #[test]
+    fn a_time_as_far_away_as_can_be_is_stale() {
+        let keys = Keys { max_age_s: 1800, ..keys("/union", "/etcp") };
+        let interface = catalogue::by_id("union.nolicence_in_park");
+        let check = |time: i64| {
+            let Value::Object(message) = json!({"service_name": "nolicence_in_park", "data": {"timetemp": time}})
+            else {
+                panic!("an object")
+            };
+            keys.check_age(&Push { message, interface })
         };
+        let now = Utc::now().timestamp();
+        assert_eq!(check(now), Ok(()));
+        for time in [now - 3600, i64::MIN, i64::MIN + now - 2, i64::MAX] {
+            assert!(matches!(check(time), Err(Refusal::Stale(_))), "{time}");
+        }
+    }
+
+    #[test]
+    fn paths() {
         let usual = keys("/union", "/etcp");
         for (path, expected) in [
             ("/union", Some((Platform::Union, ""))),

@@ -127,7 +127,7 @@ pub(super) const OPTIONS: &[Spec] = &[
         etcp.merchant_no and etcp.merchant_key.",
     ),
     option("etcp.merchant_no", Text(64), "", "The merchant's number, issued by ETCP."),
-    secret("etcp.merchant_key", "The merchant's key: signs calls to ETCP and its pushes."),
+    secret("etcp.merchant_key", 64, "The merchant's key: signs calls to ETCP and its pushes."),
     option("etcp.version", Text(16), "\"1.0.0\"", "What stands for {version} in ETCP's paths (ETCP 6)."),
     option("etcp.app_id", Text(64), "", "The channel number (appId), for calls that need one and give none."),
     option(

@@ -12,6 +12,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     ),
     secret(
         "ukey",
+        64,
         "Vendor key (SDK 1.1): signs what goes to Bolink and what Bolink pushes, and what goes to the cloud when there is no \
         ckey (SDK 1.2).",
     ),
@@ -23,6 +24,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     ),
     secret(
         "ckey",
+        64,
         "Lot key (SDK 1.1): signs what goes to the parking cloud. Leave it out for SDK 4.x lots, never null.",
     ),
     option("cloud_addr", Text(253), "", "Host of the parking cloud (SDK 1.1). Without it there is no cloud link."),

@@ -38,8 +38,8 @@ const fn option(key: &'static str, takes: Takes, default: &'static str, doc: &'s
     Spec { key, takes, default, is_secret: false, doc }
 }
 
-const fn secret(key: &'static str, doc: &'static str) -> Spec {
-    Spec { key, takes: Takes::Text(64), default: "", is_secret: true, doc }
+const fn secret(key: &'static str, longest: usize, doc: &'static str) -> Spec {
+    Spec { key, takes: Takes::Text(longest), default: "", is_secret: true, doc }
 }
 
 /// Every option there is.

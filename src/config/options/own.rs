@@ -1,7 +1,7 @@
 //! Options of the library itself: store, outbox, files, events, limits, log.
 
 use super::Takes::{Number, Text, Word};
-use super::{Spec, option};
+use super::{Spec, option, secret};
 
 pub(super) const OPTIONS: &[Spec] = &[
     option(
@@ -74,10 +74,9 @@ pub(super) const OPTIONS: &[Spec] = &[
         of the platform's request and not to be trusted blindly.",
     ),
     option("files.max_bytes", Number(1, 1_073_741_824), "16777216", "The largest file it sends."),
-    option(
+    secret(
         "http.proxy",
-        Text(2048),
-        "",
+        2048,
         "Proxy of the HTTP links, `http://user:password@host:port`. Left out: the environment's (`https_proxy`, \
         `http_proxy`, `all_proxy`, `no_proxy`). Empty text: none. A proxy that fails is an error; nothing goes round it.",
     ),
@@ -96,13 +95,14 @@ pub(super) const OPTIONS: &[Spec] = &[
         Word(&["error", "warn", "info", "debug", "trace"]),
         "\"info\"",
         "What the log holds. trace: every message on the wire, \
-        without keys and tokens.",
+        without keys, tokens and codes that pay or open.",
     ),
     option(
         "log.dir",
         Text(4096),
         "",
-        "Folder of the log files; by default `logs` beside the program. Used when `log_show` is 1.",
+        "Folder of the log files; by default `logs` beside the program. Used when `log_show` is 1. Lots that share a folder \
+        write into the same files.",
     ),
     option("log.max_bytes", Number(4096, 1_073_741_824), "10485760", "Size at which a log file is put aside."),
     option("log.files", Number(1, 1000), "10", "Log files kept."),

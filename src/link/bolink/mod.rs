@@ -8,14 +8,14 @@ mod session;
 
 use self::message::{Reply, Signed};
 use self::session::{Phase, Session};
-use crate::catalogue::Platform;
+use crate::catalogue::{Platform, Shown};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::json::{Value, members};
 use crate::link::dial::Cancel;
 use crate::link::http::{Client, Response, Target};
 use crate::link::{Link, Members, Pending, Request, RequestKind, Sink};
-use crate::log::{Level, Log};
+use crate::log::Log;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,15 +55,12 @@ struct Shared {
 
 impl Shared {
     fn post(&self, client: &Client, target: &Target, body: &str, deadline: Instant) -> Result<Response> {
-        self.log.trace(format_args!("bolink > {body}"));
+        self.log.trace(format_args!("bolink > {}", Shown(body.as_bytes())));
         client.post(target, body, deadline)
     }
 
     fn trace_answer(&self, response: &Response) {
-        if self.log.is_on(Level::Trace) {
-            let text = String::from_utf8_lossy(&response.body);
-            self.log.trace(format_args!("bolink < HTTP {} {text}", response.status));
-        }
+        self.log.trace(format_args!("bolink < HTTP {} {}", response.status, Shown(&response.body)));
     }
 
     fn lose_token(&self, number: u64) {

@@ -74,13 +74,10 @@ pub fn run(shared: &Shared) {
 fn log_in(shared: &Shared) -> Result<Login> {
     let deadline = Instant::now() + shared.request_timeout;
     let response = shared.post(&shared.client, &shared.upload, &shared.login.body(None), deadline)?;
-    // Before the answer is written to any log.
-    let token = message::login(response.clone());
-    if let Ok(token) = &token {
-        shared.log.protect(token);
-    }
     shared.trace_answer(&response);
-    let login = shared.session.logged_in(&token?);
+    let token = message::login(response)?;
+    shared.log.protect(&token);
+    let login = shared.session.logged_in(&token);
     shared.log.info(format_args!("bolink: logged in at {} (login {})", shared.upload.uri(), login.number));
     Ok(login)
 }

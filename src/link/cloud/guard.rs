@@ -11,10 +11,15 @@ const MEMORY: usize = 10_000;
 /// Passes of an order through one service under the current token.
 const PASSES: usize = 2;
 
+/// What has passed of each order.
+type Passes = HashMap<Text, [Option<Sign>; PASSES]>;
+
 /// Our picture of that memory.
 #[derive(Debug, Default)]
 pub struct Guard {
-    passes: HashMap<Text, [Option<Sign>; PASSES]>,
+    passes: Passes,
+    /// Those before them; nothing is in both.
+    older_passes: Passes,
     not_stored: HashSet<Sign>,
     not_stored_order: VecDeque<Sign>,
 }
@@ -31,15 +36,17 @@ impl Guard {
     /// Whether a record with an order may go out. If not, it would be refused unless a new login comes first, for its
     /// order has used up its passes.
     pub fn may_pass(&self, order: &Text, sign: Sign) -> bool {
-        self.passes.get(order).is_none_or(|signs| signs.iter().any(|known| known.is_none_or(|known| known == sign)))
+        let signs = self.passes.get(order).or_else(|| self.older_passes.get(order));
+        signs.is_none_or(|signs| signs.iter().any(|known| known.is_none_or(|known| known == sign)))
     }
 
     /// It goes out.
     pub fn pass(&mut self, order: &Text, sign: Sign) {
         if self.passes.len() >= MEMORY {
-            self.passes.clear();
+            self.older_passes = std::mem::take(&mut self.passes);
         }
-        let signs = self.passes.entry(order.clone()).or_default();
+        let older = &mut self.older_passes;
+        let signs = self.passes.entry(order.clone()).or_insert_with(|| older.remove(order).unwrap_or_default());
         if !signs.contains(&Some(sign))
             && let Some(free) = signs.iter_mut().find(|known| known.is_none())
         {
@@ -50,6 +57,7 @@ impl Guard {
     /// A new token: passes count anew, signatures stay remembered.
     pub fn new_login(&mut self) {
         self.passes.clear();
+        self.older_passes.clear();
     }
 
     /// The record was refused after its signature had been remembered: sent again unchanged it would be lost.
@@ -91,6 +99,22 @@ mod tests {
         assert!(guard.may_pass(&key("out_park", "A1"), s3) && guard.may_pass(&key("in_park", "A2"), s3));
         guard.new_login();
         assert!(guard.may_pass(&order, s3));
+    }
+
+    #[test]
+    fn passes_of_the_last_orders_are_known_however_many_were_before() {
+        for before in (0..MEMORY).step_by(MEMORY / 5) {
+            let mut guard = Guard::default();
+            let (other, order) = (sign("0"), key("in_park", "A1"));
+            let others = |guard: &mut Guard, from: usize, to: usize| {
+                (from..to).for_each(|number| guard.pass(&key("in_park", &number.to_string()), other));
+            };
+            others(&mut guard, 0, before);
+            guard.pass(&order, sign("1"));
+            others(&mut guard, before, before + MEMORY / 2);
+            guard.pass(&order, sign("2"));
+            assert!(!guard.may_pass(&order, sign("3")), "after {before} others");
+        }
     }
 
     #[test]

@@ -20,18 +20,22 @@ use super::backoff::Backoff;
 use super::dial::{Cancel, dial};
 use super::once::once;
 use super::{Data, Link, Members, Pending, Request, RequestKind, Sink};
-use crate::catalogue::Platform;
+use crate::catalogue::{Platform, Shown};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value};
 use crate::log::Log;
 use crate::wire::frame::Frame;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// A connection that stood this long was a good one: the pauses start over.
 const STEADY: Duration = Duration::from_secs(30);
+
+/// Why a connection ended that our own code failed on.
+const DEFECT: &str = "a defect of the library was caught; please report it";
 
 /// A socket that takes no bytes for so long is dead.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
@@ -139,9 +143,9 @@ impl Link for CloudLink {
             if let Some(reading) = reading {
                 reading.read_for(|frame| inner.take(frame), || outcome.is_ready(), || inner.lock().is_idle());
             }
-            // While there is no connection nobody else looks at the queue's time.
+            // Nobody else may be looking at the time: the keeper may be dialling.
             if !outcome.wait_until(deadline) {
-                inner.lock().expire_queue(Instant::now());
+                inner.lock().expire(&inner.facts, Instant::now());
             }
             let dropped = || Err(Error::new(Code::Internal, "the cloud link dropped a request"));
             outcome.take().unwrap_or_else(dropped)
@@ -235,12 +239,10 @@ impl Inner {
     fn keep(self: Arc<Self>) {
         let mut backoff = Backoff::new(self.retry.0, self.retry.1);
         loop {
-            let begun = Instant::now();
-            if let Err(reason) = self.clone().connect_and_watch() {
+            // A defect in a message's handling must not silence the link for good.
+            let end = catch_unwind(AssertUnwindSafe(|| self.clone().connect_and_watch(&mut backoff)));
+            if let Err(reason) = end.unwrap_or_else(|_| Err(DEFECT.into())) {
                 self.lock().lost(&self.facts, &reason);
-            }
-            if begun.elapsed() > STEADY {
-                backoff.reset();
             }
             if std::mem::take(&mut self.lock().reconnect_now) {
                 continue;
@@ -254,7 +256,7 @@ impl Inner {
     }
 
     /// One connection, from dialling to its end; the error is the reason of the end.
-    fn connect_and_watch(self: Arc<Self>) -> std::result::Result<(), String> {
+    fn connect_and_watch(self: Arc<Self>, backoff: &mut Backoff) -> std::result::Result<(), String> {
         let to = format!("{}:{}", self.host, self.port);
         self.facts.log.info(format_args!("cloud: connecting to {to}"));
         let stream = dial(&self.host, self.port, self.connect_patience, &self.cancel)
@@ -263,7 +265,8 @@ impl Inner {
         stream.set_write_timeout(Some(WRITE_PATIENCE)).map_err(broken)?;
         let reading = Arc::new(Reading::new(stream.try_clone().map_err(broken)?));
         *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading.clone());
-        self.lock().connected(&self.facts, stream, Instant::now());
+        let connected = Instant::now();
+        self.lock().connected(&self.facts, stream, connected);
         let for_reader = self.clone();
         let reader = thread::Builder::new()
             .name("parklink-cloud-r".into())
@@ -271,7 +274,10 @@ impl Inner {
             .map_err(|error| format!("no thread to read with: {error}"))?;
         self.watch();
         let end = reader.join();
-        let reason = end.unwrap_or_else(|_| "the reading thread failed".into());
+        if connected.elapsed() > STEADY {
+            backoff.reset();
+        }
+        let reason = end.unwrap_or_else(|_| DEFECT.into());
         Err(format!("{to}: {reason}"))
     }
 
@@ -293,10 +299,11 @@ impl Inner {
 
     /// Reads until the connection ends; tells why.
     fn read(&self, reading: &Reading) -> String {
-        let reason = reading.run(|frame| self.take(frame), || self.lock().is_between_calls());
+        let run = || reading.run(|frame| self.take(frame), || self.lock().is_between_calls());
+        let end = catch_unwind(AssertUnwindSafe(run));
         self.lock().reading = false;
         self.changed.notify_all();
-        reason
+        end.unwrap_or_else(|defect| resume_unwind(defect))
     }
 
     fn take(&self, frame: Frame<'_>) {
@@ -312,15 +319,8 @@ impl Inner {
         if text.trim_ascii() == "0x12" {
             return self.lock().beat_answered();
         }
-        let parsed = json::received(&text);
-        if let Ok(Value::Object(message)) = &parsed
-            && let Some(token) = message.get("token").and_then(Value::as_str)
-        {
-            // Before the text is written to any log.
-            log.protect(token);
-        }
-        log.trace(format_args!("cloud < {text}"));
-        let Ok(Value::Object(message)) = parsed else {
+        log.trace(format_args!("cloud < {}", Shown(text.as_bytes())));
+        let Ok(Value::Object(message)) = json::received(&text) else {
             return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
         };
         let up = {

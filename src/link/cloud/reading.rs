@@ -4,7 +4,8 @@
 use crate::link::recv;
 use crate::wire::frame::{Decoder, Frame};
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl Reading {
             }
             self.rest(&may_rest);
         };
-        let _ = lock(&self.side).stream.shutdown(std::net::Shutdown::Both);
+        let _ = lock(&self.side).stream.shutdown(Shutdown::Both);
         reason
     }
 
@@ -91,18 +92,23 @@ impl Reading {
             turn.caller_reads = true;
             turn.calls = turn.calls.saturating_add(1);
         }
-        {
+        let end = catch_unwind(AssertUnwindSafe(|| {
             let mut side = lock(&self.side);
             // An end of the connection is found again, and told, by the thread.
             while !is_ready() && matches!(side.read(&take), Ok(true)) {}
+        }));
+        if end.is_err() {
+            // What came with the message that failed is gone: the thread finds the end.
+            let _ = lock(&self.side).stream.shutdown(Shutdown::Both);
         }
         let mut turn = lock(&self.turn);
         turn.caller_reads = false;
-        if !is_idle() {
+        if end.is_err() || !is_idle() {
             turn.is_called = true;
             drop(turn);
             self.changed.notify_one();
         }
+        end.unwrap_or_else(|defect| resume_unwind(defect))
     }
 }
 

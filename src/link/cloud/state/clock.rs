@@ -23,7 +23,8 @@ impl State {
         self.next_look(facts, now)
     }
 
-    pub(super) fn expire(&mut self, facts: &Facts, now: Instant) {
+    /// Ends what has waited its time.
+    pub fn expire(&mut self, facts: &Facts, now: Instant) {
         if self.under_way.as_ref().is_some_and(|way| way.deadline() <= now) {
             match self.under_way.take() {
                 Some(UnderWay::Login { .. }) => {
@@ -37,8 +38,7 @@ impl State {
         self.expire_queue(now);
     }
 
-    /// Ends what has waited its time without having been sent.
-    pub fn expire_queue(&mut self, now: Instant) {
+    fn expire_queue(&mut self, now: Instant) {
         while let Some(at) = self.queue.iter().position(|job| job.request.deadline <= now) {
             if let Some(job) = self.queue.remove(at) {
                 let error = self.late_in_queue(&job);

@@ -172,9 +172,9 @@ impl State {
         }
     }
 
-    /// The connection is gone.
+    /// The connection is gone, or nobody reads it: the server hears of that too.
     pub fn lost(&mut self, facts: &Facts, reason: &str) {
-        self.wire = None;
+        self.disconnect();
         self.token = None;
         self.reading = false;
         self.wants_login = false;
@@ -241,4 +241,20 @@ impl State {
 
 fn closed() -> Error {
     Error::new(Code::Closed, "the handle is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rig::Rig;
+    use super::*;
+
+    #[test]
+    fn a_lost_connection_is_shut_whoever_else_holds_it() {
+        let now = Instant::now();
+        let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
+        let held_to_read = rig.state.wire.as_ref().unwrap().try_clone().unwrap();
+        rig.state.lost(&rig.facts, "no thread to read with");
+        assert!(rig.hears_the_end());
+        drop(held_to_read);
+    }
 }

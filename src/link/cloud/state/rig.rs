@@ -65,6 +65,11 @@ impl Rig {
         crate::json::parse_members(&line).unwrap().unwrap()
     }
 
+    /// Whether the cloud is told that the connection is over.
+    pub fn hears_the_end(&mut self) -> bool {
+        matches!(self.wire.read_line(&mut String::new()), Ok(0))
+    }
+
     /// What the cloud says.
     pub fn says(&mut self, message: Members, now: Instant) {
         assert!(self.state.message(&self.facts, message, now).is_none(), "it is a reply");

@@ -2,6 +2,7 @@
 
 use super::job::{Job, UnderWay};
 use super::{Facts, Phase, State, closed};
+use crate::catalogue::Shown;
 use crate::error::{Code, Error, Result};
 use crate::json::Value;
 use crate::link::cloud::guard;
@@ -160,7 +161,7 @@ impl State {
 
     pub(super) fn write(&mut self, facts: &Facts, text: &str) -> bool {
         let Some(wire) = &mut self.wire else { return false };
-        facts.log.trace(format_args!("cloud > {}", text.trim_end()));
+        facts.log.trace(format_args!("cloud > {}", Shown(text.as_bytes())));
         match wire.write_all(text.as_bytes()) {
             Ok(()) => true,
             Err(error) => {
