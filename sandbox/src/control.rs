@@ -269,7 +269,7 @@ fn switch_on(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
 
 async fn clear_faults(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
     let mut world = app.world();
-    let platform = parameters.get("platform").and_then(|name| Platform::named(name));
-    world.faults.clear(platform, parameters.get("kind").map(String::as_str));
-    reply(Ok(json!({"faults": world.faults.shown()})))
+    let named = |name: &str| parameters.get(name).map(String::as_str);
+    let cleared = world.faults.clear(named("platform"), named("kind")).map_err(bad);
+    reply(cleared.map(|()| json!({"faults": world.faults.shown()})))
 }
