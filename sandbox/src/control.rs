@@ -119,6 +119,10 @@ async fn help() -> Response {
 async fn state(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
     let mut state = app.world().shown();
     if let (Some(parts), Value::Object(members)) = (parameters.get("parts"), &mut state) {
+        if let Some(unknown) = parts.split(',').find(|part| !members.contains_key(*part)) {
+            let all: Vec<&str> = members.keys().map(String::as_str).collect();
+            return reply(Err(bad(format!("parts: `{unknown}` is none of {}", all.join(", ")))));
+        }
         members.retain(|name, _| parts.split(',').any(|part| part == name));
     }
     reply(Ok(state))
