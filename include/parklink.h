@@ -335,8 +335,9 @@ parklink_code PARKLINK_CALL parklink_wait_ready(parklink_t *handle, uint32_t tim
  * Uploads a record and waits for the platform's answer.
  *
  * json: one JSON object with service_name and the fields of the documents (SDK 2.1 to 2.44, 4.1, 7.1 to 7.7); borrowed
- * for the call. It goes to every platform that takes this service and is configured. Under the service_name of a
- * downlink it is the answer to that downlink.
+ * for the call. It goes to every platform that takes this service and is configured: an entry or exit to two, and then
+ * links in the reply tells of each. Where one of them fails the code is its, but a charge that Bolink has taken (OK,
+ * PENDING) keeps its code. Under the service_name of a downlink it is the answer to that downlink.
  * reply: gets the platform's reply as JSON, also when the platform refused; NULL in it when there is none. May be NULL.
  * Free it with parklink_string_free.
  *

@@ -30,7 +30,8 @@ pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<S
 /// The state of one platform's share: under way, or waiting behind older records of its order.
 pub(super) enum Begun<'a> {
     Live(Result<Pending<'a>>),
-    Behind,
+    /// Until when its turn is waited for.
+    Behind(Instant),
 }
 
 /// Whether the record may be kept and sent later.
@@ -76,7 +77,9 @@ impl Sdk {
             && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
             && outbox.has_waiting(way.link.platform(), &key)
         {
-            return Begun::Behind;
+            // Its turn does not come while the link is down.
+            let patience = if way.link.is_up() { deadline } else { Instant::now() };
+            return Begun::Behind(patience);
         }
         Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)))
     }
@@ -84,8 +87,8 @@ impl Sdk {
     pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>) -> Outcome {
         let keeps = self.limits.keeps && is_keepable(way.interface, members);
         let live = match begun {
-            Begun::Behind if keeps => return self.behind(way, members),
-            Begun::Behind => {
+            Begun::Behind(deadline) if keeps => return self.behind(way, members, deadline),
+            Begun::Behind(_) => {
                 let message = format!(
                     "{}: earlier records of this order have not reached the platform yet; nothing was sent",
                     way.service()
@@ -124,14 +127,15 @@ impl Sdk {
         way.link.check(&way.request(members, Instant::now(), RequestKind::Backlog))
     }
 
-    fn behind(&self, way: &Way<'_>, members: &Arc<Members>) -> Outcome {
+    fn behind(&self, way: &Way<'_>, members: &Arc<Members>, deadline: Instant) -> Outcome {
         let platform = way.link.platform();
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
         }
-        let sent = self.outbox.as_ref().map(|outbox| {
-            outbox.submit_and_wait(platform, part(way, members, members.text()), self.deadline(platform))
-        });
+        let sent = self
+            .outbox
+            .as_ref()
+            .map(|outbox| outbox.submit_and_wait(platform, part(way, members, members.text()), deadline));
         sent.unwrap_or_else(|| Err(Error::new(Code::Internal, "no outbox"))).unwrap_or_else(Outcome::from)
     }
 

@@ -214,10 +214,13 @@ impl Sdk {
         if let [way] = ways {
             return Ok(self.finish(way, members, self.begin(way, members)));
         }
-        let begun: Vec<_> = ways.iter().map(|way| self.begin(way, members)).collect();
+        let mut begun: Vec<_> = ways.iter().map(|way| (way, self.begin(way, members))).collect();
+        // What begins only when it is waited for comes first: no platform's silence is to keep it from another.
+        begun.sort_by_key(|(way, _)| way.link.platform() == Platform::Cloud);
         let outcomes =
-            begun.into_iter().zip(ways).map(|(begun, way)| (way.link.platform(), self.finish(way, members, begun)));
-        Ok(outcome::join(outcomes.collect()))
+            begun.into_iter().map(|(way, begun)| (way.link.platform(), self.finish(way, members, begun))).collect();
+        let asks_now = ways.iter().any(|way| way.interface.is_some_and(|interface| interface.asks_now(members)));
+        Ok(outcome::join(outcomes, asks_now))
     }
 
     fn deadline(&self, platform: Platform) -> Instant {

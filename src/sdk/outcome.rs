@@ -93,8 +93,8 @@ pub fn of_reply(
 }
 
 /// The outcomes of one record on several platforms as one: the platform that takes the money speaks, a failure of the
-/// other is told, and `links` holds each one's own.
-pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
+/// other is told, and `links` holds each one's own. `asks_now`: it was a charge.
+pub fn join(mut outcomes: Vec<(Platform, Outcome)>, asks_now: bool) -> Outcome {
     let each: Members = outcomes
         .iter()
         .map(|(platform, outcome)| {
@@ -108,7 +108,16 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
     let other = outcomes.into_iter().find_map(|(platform, outcome)| outcome.error.map(|error| (platform, error)));
     // What is on disk is no trouble; what the other platform will never have is.
     let is_kept = |error: &Error| error.code == Code::Queued;
+    // Whoever is told of a failure sends it again: a charge that was taken would be made twice.
+    let is_charged = asks_now && first.error.as_ref().is_none_or(|it| it.code == Code::Pending);
+    if let Some((platform, error)) = &other
+        && is_charged
+        && let Some(pending) = &mut first.error
+    {
+        pending.message.push_str(&format!("; not so {}: {}", platform.name(), error.message));
+    }
     if let Some((_, error)) = other
+        && !is_charged
         && first.error.as_ref().is_none_or(|it| it.code == Code::Pending || is_kept(it) && !is_kept(&error))
     {
         first.error = Some(error);

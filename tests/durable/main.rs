@@ -25,4 +25,5 @@ mod support;
 #[cfg(target_os = "linux")]
 mod torture;
 mod troubles;
+mod two;
 mod versions;
