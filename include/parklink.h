@@ -110,7 +110,7 @@
 #define PARKLINK_E_IN_CALLBACK (-202)
 /** The process was forked: the library works only in the process that opened it. */
 #define PARKLINK_E_FORKED (-203)
-/** A callback is registered already, or polling is in use beside one. Again. */
+/** Callbacks take the downlinks, so they cannot be polled for; or 1024 handles are open. Again. */
 #define PARKLINK_E_BUSY (-204)
 /** The platform of this interface is not configured. */
 #define PARKLINK_E_NOT_CONFIGURED (-205)
@@ -144,7 +144,7 @@
 #define PARKLINK_E_DISK_FULL (-502)
 /** The store's folder or file cannot be written. */
 #define PARKLINK_E_STORE_READ_ONLY (-503)
-/** Another process has the store open. Again. */
+/** Another process, or another handle of this one, has the store open. Again. */
 #define PARKLINK_E_STORE_LOCKED (-504)
 /** The store's file is another program's database. */
 #define PARKLINK_E_STORE_FOREIGN (-505)

@@ -56,7 +56,7 @@ codes! {
     InCallback = -202, "in_callback", false;
     /// The process was forked: the library works only in the process that opened it.
     Forked = -203, "forked", false;
-    /// A callback is registered already, or polling is in use beside one.
+    /// Callbacks take the downlinks, so they cannot be polled for; or 1024 handles are open.
     Busy = -204, "busy", true;
     /// The platform of this interface is not configured.
     NotConfigured = -205, "not_configured", false;
@@ -90,7 +90,7 @@ codes! {
     DiskFull = -502, "disk_full", true;
     /// The store's folder or file cannot be written.
     StoreReadOnly = -503, "store_read_only", false;
-    /// Another process has the store open.
+    /// Another process, or another handle of this one, has the store open.
     StoreLocked = -504, "store_locked", true;
     /// The store's file is another program's database.
     StoreForeign = -505, "store_foreign", false;
