@@ -77,9 +77,9 @@ impl Sdk {
             && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
             && outbox.has_waiting(way.link.platform(), &key)
         {
-            // Its turn does not come while the link is down.
-            let patience = if way.link.is_up() { deadline } else { Instant::now() };
-            return Begun::Behind(patience);
+            // As every call: while the link is on its way it is waited for, while it is down it is not.
+            let is_away = matches!(&*way.link.status().plain("state"), "down" | "refused");
+            return Begun::Behind(if is_away { Instant::now() } else { deadline });
         }
         Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)))
     }
