@@ -24,10 +24,11 @@
  * without bound. At one record a second 4096 strings are more than an hour. UploadUtilNative_FreeString frees one
  * earlier; a second time, or with a pointer that is not one of these, it does nothing.
  *
- * Never pass them to free() of your C runtime: that breaks the heap. Software that does so already, and cannot be
- * changed, sets the environment variable UPLOADUTIL_STRINGS=malloc before it starts: then every string comes from
- * malloc of the C runtime this library is linked with and belongs to the caller, who frees it with free() of the same
- * runtime or with UploadUtilNative_FreeString, once; what he does not free is never freed.
+ * Never pass them to free() of your C runtime: the first time ends the program. (A C# function with a result of type
+ * string does it unseen: give it IntPtr.) Software that does so already, and cannot be changed, sets the environment
+ * variable UPLOADUTIL_STRINGS=malloc before it starts: then every string comes from malloc of the C runtime this library
+ * is linked with and belongs to the caller, who frees it with free() of the same runtime or with
+ * UploadUtilNative_FreeString, once; what he does not free is never freed.
  *
  * The function given to SetReceiveData gets what the platforms ask or tell, as they sent it, and the later answers to
  * UploadData. It must not throw a C++ exception or end its thread.

@@ -119,6 +119,10 @@ async fn help() -> Response {
 async fn state(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
     let mut state = app.world().shown();
     if let (Some(parts), Value::Object(members)) = (parameters.get("parts"), &mut state) {
+        if let Some(unknown) = parts.split(',').find(|part| !members.contains_key(*part)) {
+            let all: Vec<&str> = members.keys().map(String::as_str).collect();
+            return reply(Err(bad(format!("parts: `{unknown}` is none of {}", all.join(", ")))));
+        }
         members.retain(|name, _| parts.split(',').any(|part| part == name));
     }
     reply(Ok(state))
@@ -269,7 +273,7 @@ fn switch_on(app: &Arc<App>, request: &Members) -> Result<Value, Refusal> {
 
 async fn clear_faults(State(app): State<Arc<App>>, Query(parameters): Parameters) -> Response {
     let mut world = app.world();
-    let platform = parameters.get("platform").and_then(|name| Platform::named(name));
-    world.faults.clear(platform, parameters.get("kind").map(String::as_str));
-    reply(Ok(json!({"faults": world.faults.shown()})))
+    let named = |name: &str| parameters.get(name).map(String::as_str);
+    let cleared = world.faults.clear(named("platform"), named("kind")).map_err(bad);
+    reply(cleared.map(|()| json!({"faults": world.faults.shown()})))
 }

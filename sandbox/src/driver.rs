@@ -262,13 +262,18 @@ pub fn scan_entry(world: &mut World, lot: &str, phone: &str, plate: &str, channe
 /// The question for a price.
 pub fn price_question(world: &World, lot: &str, request: &Members) -> Members {
     let scene = json::whole(request, "pay_scene").ok().flatten().unwrap_or(0);
-    let plate = json::filled(request, "car_number");
-    let number = json::filled(request, "order_id").or_else(|| {
-        let inside = world.order(lot, |order| order.open && Some(order.text("car_number")) == plate);
-        inside.map(|order| order.text("order_id"))
+    let (plate, number) = (json::filled(request, "car_number"), json::filled(request, "order_id"));
+    let inside = world.order(lot, |order| match (&number, &plate) {
+        (Some(number), _) => order.text("order_id") == *number,
+        (None, Some(plate)) => order.open && order.text("car_number") == *plate,
+        (None, None) => false,
     });
-    // At the exit the message names a gate and no car; elsewhere an unknown order is an empty text.
-    let number = if scene == 1 { json::maybe(number) } else { number.unwrap_or_default().into() };
+    let known = |given: Option<String>, name: &str| given.or_else(|| inside.map(|order| order.text(name)));
+    // At the exit the message names a gate and no car; elsewhere the car, and an unknown order as an empty text.
+    let (plate, number) = match scene {
+        1 => (plate, json::maybe(number)),
+        _ => (known(plate, "car_number"), known(number, "order_id").unwrap_or_default().into()),
+    };
     json::object([
         ("service_name", "query_price".into()),
         ("park_id", lot.into()),

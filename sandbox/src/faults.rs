@@ -38,7 +38,7 @@ impl Platform {
     }
 }
 
-/// The kinds of faults, with the platforms that have them.
+/// The kinds of faults. Before the colon stand the platforms that have them.
 pub const KINDS: [(&str, &str); 13] = [
     ("delay_ms", "all: answers come `value` milliseconds later"),
     ("drop", "all: requests are handled and not answered (over HTTP the connection closes wordlessly)"),
@@ -54,6 +54,14 @@ pub const KINDS: [(&str, &str); 13] = [
     ("wrong_sign", "union, etcp: pushes go out with a wrong signature"),
     ("push_again", "union, etcp: pushes that were answered are sent `value` times more"),
 ];
+
+/// What switches one on may say.
+const MEMBERS: [&str; 5] = ["platform", "kind", "value", "count", "service"];
+
+fn unknown(kind: &str) -> String {
+    let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+    format!("kind: `{kind}` is none of {} and token_kill", kinds.join(", "))
+}
 
 /// One fault.
 #[derive(Debug, Clone)]
@@ -80,14 +88,23 @@ impl Faults {
         let platform = platform.ok_or_else(|| format!("platform: {}", Platform::EXPECTED))?;
         let kind = json::text(request, "kind").ok_or("kind: missing")?;
         let found = KINDS.iter().find(|(name, _)| *name == kind);
-        let (kind, _) = found.ok_or_else(|| {
-            let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            format!("kind: `{kind}` is none of {} and token_kill", kinds.join(", "))
-        })?;
+        let (kind, does) = found.ok_or_else(|| unknown(&kind))?;
+        let having = does.split(':').next().unwrap_or_default();
+        if having != "all" && having.split(", ").all(|name| name != platform.name()) {
+            return Err(format!("kind: {kind} happens on {having} only, not on {}", platform.name()));
+        }
+        if let Some(name) = request.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+            return Err(format!("{name}: no member of a fault; expected {}", MEMBERS.join(", ")));
+        }
         let number = |name| json::whole(request, name).map_err(|_| format!("{name}: no number"));
         let value = number("value")?;
-        if matches!(*kind, "delay_ms" | "http_status" | "split" | "push_again") && value.is_none_or(|value| value < 1) {
+        let needs = matches!(*kind, "delay_ms" | "http_status" | "split" | "push_again")
+            || (*kind == "code" && platform == Platform::Etcp);
+        if needs && value.is_none_or(|value| value < 1) {
             return Err(format!("value: {kind} needs a number above 0"));
+        }
+        if *kind == "http_status" && value.is_some_and(|value| !(200..1000).contains(&value)) {
+            return Err("value: an HTTP status has three digits, 200 or more".into());
         }
         let left = number("count")?;
         if left.is_some_and(|left| left < 1) {
@@ -99,10 +116,17 @@ impl Faults {
     }
 
     /// Switches off what the request names: a platform, a kind, or all.
-    pub fn clear(&mut self, platform: Option<Platform>, kind: Option<&str>) {
+    pub fn clear(&mut self, platform: Option<&str>, kind: Option<&str>) -> Result<(), String> {
+        if platform.is_some_and(|name| Platform::named(name).is_none()) {
+            return Err(format!("platform: {}", Platform::EXPECTED));
+        }
+        if let Some(kind) = kind.filter(|kind| KINDS.iter().all(|(name, _)| name != kind)) {
+            return Err(unknown(kind));
+        }
         self.list.retain(|fault| {
-            platform.is_some_and(|platform| platform != fault.platform) || kind.is_some_and(|kind| kind != fault.kind)
+            platform.is_some_and(|name| name != fault.platform.name()) || kind.is_some_and(|kind| kind != fault.kind)
         });
+        Ok(())
     }
 
     /// Whether this fault hits now; if so it is used up once. Gives its value.

@@ -84,9 +84,11 @@ fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, 
             world.drivers.etc = match need(request, "answer")?.as_str() {
                 "paid" => EtcAnswer::Paid,
                 "refused" => EtcAnswer::Refused,
-                "pending" => {
-                    EtcAnswer::Pending { paid: json::filled(request, "result").is_none_or(|result| result == "paid") }
-                }
+                "pending" => match json::filled(request, "result").as_deref() {
+                    None | Some("paid") => EtcAnswer::Pending { paid: true },
+                    Some("refused") => EtcAnswer::Pending { paid: false },
+                    Some(_) => return Err(bad("result: expected paid or refused")),
+                },
                 _ => return Err(bad("answer: expected paid, refused or pending")),
             };
         }
@@ -101,12 +103,17 @@ fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, 
         }
         "push-url" => {
             let number = json::whole(request, "speed").map_err(|_| bad("speed: no number"))?;
+            for name in ["union", "etcp"] {
+                if json::filled(request, name).is_some_and(|url| !url.starts_with("http://")) {
+                    return Err(bad(format!("{name}: expected an address that begins with http://")));
+                }
+            }
+            let speed = number.map(|number| u32::try_from(number).ok().filter(|speed| *speed > 0));
+            let speed = speed.map(|speed| speed.ok_or_else(|| bad("speed: expected a number above 0"))).transpose()?;
             let pushes = &mut world.pushes;
             pushes.union_url = json::filled(request, "union").or(pushes.union_url.take());
             pushes.etcp_url = json::filled(request, "etcp").or(pushes.etcp_url.take());
-            if let Some(number) = number {
-                pushes.speed = u32::try_from(number).map_err(|_| bad("speed: expected a number above 0"))?;
-            }
+            pushes.speed = speed.unwrap_or(pushes.speed);
         }
         "approve" => {
             let lot = need(request, "park_id")?;
@@ -116,6 +123,9 @@ fn change(world: &mut World, setting: &str, request: &Members) -> Result<Value, 
         }
         "city" => {
             let reason = json::whole(request, "reason").map_err(|_| bad("reason: no number"))?.unwrap_or(0);
+            if ![0, 1, 2, 99].contains(&reason) {
+                return Err(bad("reason: expected 0, 1, 2 or 99"));
+            }
             world.union.city.insert(need(request, "car_number")?, reason);
         }
         "pass" => {
@@ -152,6 +162,9 @@ async fn coupon(app: &Arc<App>, parameters: &HashMap<String, String>, request: &
         let lot = lot_of(&world, request)?;
         let plate = json::filled(request, "car_number");
         let number = json::filled(request, "order_id");
+        if plate.is_none() && number.is_none() {
+            return Err(bad("car_number: missing, and so is order_id"));
+        }
         let inside = world.order(&lot, |order| {
             order.open && (Some(order.text("order_id")) == number || Some(order.text("car_number")) == plate)
         });

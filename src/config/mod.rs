@@ -205,7 +205,7 @@ impl Config {
 
 /// The value as the option keeps it; `null` counts as not given where the documents allow leaving it out.
 fn take(spec: &Spec, value: Value) -> Result<Option<Value>> {
-    let shown = if spec.is_secret { Value::from("***") } else { blotted(&value) };
+    let shown = if spec.is_secret && !value.is_null() { Value::from("***") } else { blotted(&value) };
     let refuse = |expected: &str| Err(wrong(spec.key, expected, &shown));
     let text = match &value {
         Value::String(text) | Value::Number(text) => Some(text.to_string()),
@@ -309,6 +309,8 @@ mod tests {
                 .contains("\"cport\": expected a whole number from 1 to 65535, found 0")
         );
         assert!(error(r#"{"park_id":"1","cloud_addr":null}"#).contains("leave it out"));
+        // Nothing is no secret.
+        assert!(error(r#"{"park_id":"1","cloud_addr":"h","ckey":null}"#).contains("leave it out"));
         assert!(error(r#"{"park_id":"1"}"#).contains("nothing to connect to"));
         assert!(error(r#"{"park_id":"1","cloud_addr":"h"}"#).contains("\"ukey\" is missing"));
         let long = "S".repeat(65);

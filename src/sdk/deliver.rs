@@ -14,10 +14,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While the link is down a record's turn does not come, and a car that leaves must not wait for it; but most losses are
-/// over in a second.
-const BRIEFLY: Duration = Duration::from_secs(1);
-
 /// Opens the store that the configuration asks for.
 pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<Store>>> {
     let Some(dir) = config.text("store.dir") else { return Ok(None) };
@@ -118,7 +114,9 @@ impl Sdk {
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
         }
-        let deadline = if way.link.is_up() { self.deadline(way, members) } else { Instant::now() + BRIEFLY };
+        // As with every call: a link on its way is waited for, one that is down is not: its turn does not come.
+        let is_away = matches!(&*way.link.status().plain("state"), "down" | "refused");
+        let deadline = if is_away { Instant::now() } else { self.deadline(way, members) };
         let sent = self
             .outbox
             .as_ref()

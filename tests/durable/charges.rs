@@ -4,7 +4,6 @@ use crate::support::{Act, Folder, Platform, exit, number, open, options, until};
 use parklink::error::Code;
 use parklink::sdk::{Outcome, Sdk};
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,23 +49,6 @@ fn what_bolink_charged_is_not_called_failed_for_the_clouds_sake() {
         assert_eq!(number(&folder.store(), "SELECT count(*) FROM record WHERE platform = 'cloud'"), kept);
         assert_eq!(number(&folder.store(), "SELECT count(*) FROM record"), kept);
     }
-}
-
-#[test]
-fn a_cloud_that_says_nothing_takes_no_time_from_bolink() {
-    let (folder, platform) = (Folder::new(), Platform::start());
-    // Takes the connection and never answers the login.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut more = cloud_at(silent.local_addr().unwrap().port());
-    more["cloud"] = json!({"request_timeout_ms": 1500});
-    more["bolink"] = json!({"request_timeout_ms": 1500});
-    let sdk = open(&folder.0, platform.port, more);
-    until("Bolink is up", || is_bolink_up(&sdk));
-    let begun = Instant::now();
-    assert_eq!(code(&sdk.upload(&charge("A1"))), None);
-    assert_eq!(platform.with(|desk| desk.count("outpark", "A1")), 1);
-    let delay = platform.answers("outpark")[0].at.saturating_duration_since(begun);
-    assert!(delay < Duration::from_millis(1000), "{delay:?}");
 }
 
 #[test]

@@ -26,4 +26,5 @@ mod support;
 #[cfg(target_os = "linux")]
 mod torture;
 mod troubles;
+mod two;
 mod versions;

@@ -34,6 +34,10 @@ fn scan_ask_the_price_prepay() {
     assert_eq!((&asked["service_name"], &asked["order_id"]), (&json!("query_price"), &json!("B1")));
     assert_eq!((&asked["pay_scene"], &asked["park_id"]), (&json!(0), &json!("21782")));
     assert_eq!(told["answer"]["price"], "6.5");
+    // The question names the car too, whichever of the two the driver came with.
+    assert_eq!(asked["car_number"], "京A1");
+    let (asked, _) = act(&sandbox, &lot, "/driver/scan", &json!({"order_id": "B1"}), price);
+    assert_eq!((&asked["car_number"], &asked["order_id"]), (&json!("京A1"), &json!("B1")));
 
     let order_no = asked["query_order_no"].clone();
     let confirm = |notice: &Value| json!({"state": 1, "park_id": "21782", "order_id": notice["order_id"], "prepay": notice["prepay"].to_string()});

@@ -124,9 +124,32 @@ fn unusable_ones_are_refused() {
         json!({"platform": "cloud", "kind": "explode"}),
         json!({"platform": "cloud", "kind": "delay_ms"}),
         json!({"platform": "cloud", "kind": "drop", "count": 0}),
+        json!({"platform": "bolink", "kind": "http_status", "value": 99}),
+        json!({"platform": "etcp", "kind": "code"}),
     ] {
         let (status, answer) = http("POST", &format!("{}/faults", sandbox.control), &fault.to_string());
         assert_eq!(status, 400, "{fault}");
         assert!(answer["error"].is_string());
     }
+}
+
+/// A fault that can never happen looks like a client that passed.
+#[test]
+fn what_would_never_happen_is_refused() {
+    let sandbox = Sandbox::start();
+    for (fault, culprit) in [
+        (json!({"platform": "cloud", "kind": "http_status", "value": 500}), "http_status"),
+        (json!({"platform": "bolink", "kind": "split", "value": 3}), "split"),
+        (json!({"platform": "union", "kind": "heartbeat_silence"}), "heartbeat_silence"),
+        (json!({"platform": "cloud", "kind": "drop", "cuont": 1}), "cuont"),
+    ] {
+        let (status, answer) = http("POST", &format!("{}/faults", sandbox.control), &fault.to_string());
+        assert_eq!(status, 400, "{fault}");
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains(culprit)), "{answer}");
+    }
+    on(&sandbox, "cloud", "drop", json!({}));
+    for query in ["platform=clod", "kind=dorp"] {
+        assert_eq!(http("DELETE", &format!("{}/faults?{query}", sandbox.control), "").0, 400, "{query}");
+    }
+    assert_eq!(sandbox.state()["faults"].as_array().map(Vec::len), Some(1));
 }

@@ -77,6 +77,26 @@ fn the_control_api_explains_itself() {
     assert_eq!(http("POST", &format!("{}/downlink", sandbox.control), "{}").0, 400);
 }
 
+/// What was misspelt would be taken for something else, and the tester would believe what he sees.
+#[test]
+fn the_control_api_refuses_what_it_would_misread() {
+    let sandbox = Sandbox::start();
+    for (page, body, culprit) in [
+        ("coupon", json!({}), "car_number"),
+        ("etc", json!({"answer": "pending", "result": "rejected"}), "result"),
+        ("city", json!({"car_number": "京A1", "reason": 7}), "reason"),
+        ("push-url", json!({"union": "127.0.0.1:9"}), "union"),
+        ("push-url", json!({"speed": 0}), "speed"),
+    ] {
+        let (status, answer) = http("POST", &format!("{}/{page}", sandbox.control), &body.to_string());
+        assert_eq!(status, 400, "{page} {body}");
+        assert!(answer["error"].as_str().is_some_and(|error| error.starts_with(culprit)), "{answer}");
+    }
+    let (status, answer) = http("GET", &format!("{}/state?parts=cloud,ordres", sandbox.control), "");
+    assert!(status == 400 && answer["error"].as_str().is_some_and(|error| error.contains("ordres")), "{answer}");
+    assert_eq!(http("GET", &format!("{}/state?parts=cloud,orders", sandbox.control), "").0, 200);
+}
+
 #[test]
 fn secrets_stay_inside() {
     let file = own_file("log");
