@@ -73,10 +73,16 @@ impl std::fmt::Debug for Sdk {
 impl Sdk {
     /// Starts the links; they connect by themselves, this does not wait for them.
     pub fn open(config: Config) -> Result<Sdk> {
+        Self::open_for(config, true)
+    }
+
+    /// The same for software that may not see which downlinks come `redelivered`.
+    pub(crate) fn open_for(config: Config, sees_mark: bool) -> Result<Sdk> {
         let log = Arc::new(open::log(&config)?);
         let limits = Limits {
             queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
             keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
+            sees_mark,
             grace: GRACE,
             window_seconds: config.number("store.window_days") * 86_400,
         };

@@ -59,7 +59,8 @@ impl Session {
     pub(super) fn open(text: &str, deliver: Deliver) -> Result<Session> {
         let config = Config::parse(text, Unknown::Pass)?;
         let is_fast = config.object("set_params").get("fast").is_some_and(is_yes);
-        let sdk = Arc::new(Sdk::open(config)?);
+        // The original SDK's messages have no mark.
+        let sdk = Arc::new(Sdk::open_for(config, false)?);
         let is_over = Arc::new(AtomicBool::new(false));
         let (messages, to_deliver) = bounded(MESSAGES);
         let (uploads, to_upload) = bounded(UPLOADS);
