@@ -3,7 +3,7 @@
 
 mod age;
 mod line;
-mod verdict;
+pub(crate) mod verdict;
 mod worker;
 
 use self::line::Line;
