@@ -191,6 +191,10 @@ enum Sent {
 fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
     let Answer { interface, service, data, event_id, .. } = &job.answer;
     let name = link.platform().name();
+    if *event_id == 0 && job.since.elapsed() > WORTH {
+        log.error(format_args!("{name}: the answer to {service} could not be sent within {WORTH:?}"));
+        return Sent::Dropped;
+    }
     let request = route::request(
         link.platform(),
         *interface,
