@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub before: i64,
 }
 
-/// The outbox of a handle.
+/// The outbox of a handle; its workers end with it.
 pub struct Outbox {
     shared: Arc<Shared>,
     lines: Vec<Arc<Line>>,
@@ -92,38 +92,36 @@ impl Outbox {
             attempts: config.number("outbox.attempts"),
             max_age: config.number("store.max_age_days") * 86_400,
         });
-        let mut lines = Vec::new();
-        let mut workers = Vec::new();
+        let mut outbox = Outbox {
+            shared: shared.clone(),
+            lines: Vec::new(),
+            workers: Mutex::default(),
+            most_records: config.number("store.max_records"),
+            most_bytes: config.number("store.max_bytes"),
+        };
         for at in 0..shared.links.len() {
             let platform = shared.links[at].platform();
             // The cloud takes one request at a time anyway.
             let lanes = if platform == Platform::Cloud { 1 } else { config.number("outbox.lanes") };
             let line = Arc::new(Line::new(platform, shared.clone()));
+            outbox.lines.push(line.clone());
             for _ in 0..lanes.max(1) {
                 let (line, shared) = (line.clone(), shared.clone());
-                let worker = thread::Builder::new()
-                    .name("parklink-outbox".into())
-                    .spawn(move || worker::work(&line, &shared, shared.links[at].as_ref()))
-                    .map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
-                workers.push(worker);
+                outbox.spawn("parklink-outbox", move || worker::work(&line, &shared, shared.links[at].as_ref()))?;
             }
-            lines.push(line);
         }
-        if shared.max_age > 0 && !lines.is_empty() {
-            let (lines, shared) = (lines.clone(), shared.clone());
-            let worker = thread::Builder::new()
-                .name("parklink-age".into())
-                .spawn(move || age::watch(&lines, &shared))
-                .map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
-            workers.push(worker);
+        if shared.max_age > 0 && !outbox.lines.is_empty() {
+            let lines = outbox.lines.clone();
+            outbox.spawn("parklink-age", move || age::watch(&lines, &shared))?;
         }
-        Ok(Outbox {
-            shared,
-            lines,
-            workers: Mutex::new(workers),
-            most_records: config.number("store.max_records"),
-            most_bytes: config.number("store.max_bytes"),
-        })
+        Ok(outbox)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let worker = thread::Builder::new().name(name.into()).spawn(work);
+        let worker = worker.map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
+        self.workers.get_mut().unwrap_or_else(PoisonError::into_inner).push(worker);
+        Ok(())
     }
 
     /// Where the records are.
@@ -252,6 +250,14 @@ impl Outbox {
         }
         for line in &self.lines {
             line.write_down_and_wait();
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        if !self.workers.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.stop();
         }
     }
 }

@@ -26,7 +26,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// How long an answer is worth sending; the platform asks again or has given up by then.
 const WORTH: Duration = Duration::from_secs(120);
 
-/// The workers of a handle.
+/// The workers of a handle; they end with it.
+#[derive(Default)]
 pub struct Answers {
     queues: Vec<(Platform, Sender<Job>)>,
     shared: Arc<Shared>,
@@ -79,20 +80,18 @@ impl Waiting {
 
 impl Answers {
     pub fn start(links: &Arc<Vec<Box<dyn Link>>>, inbox: &Arc<Inbox>, log: &Arc<Log>) -> Result<Answers> {
-        let shared = Arc::<Shared>::default();
-        let mut queues = Vec::new();
-        let mut workers = Vec::new();
+        let mut answers = Answers::default();
         for at in 0..links.len() {
             let (sender, receiver) = unbounded();
-            let (links, inbox, log, shared) = (links.clone(), inbox.clone(), log.clone(), shared.clone());
-            queues.push((links[at].platform(), sender));
+            let (links, inbox, log, shared) = (links.clone(), inbox.clone(), log.clone(), answers.shared.clone());
+            answers.queues.push((links[at].platform(), sender));
             let worker = thread::Builder::new().name("parklink-answers".into());
             let worker = worker
                 .spawn(move || work(links[at].as_ref(), &receiver, &inbox, &log, &shared))
                 .map_err(|error| Error::new(Code::Io, format!("no thread for answers: {error}")))?;
-            workers.push(worker);
+            answers.workers.get_mut().unwrap_or_else(PoisonError::into_inner).push(worker);
         }
-        Ok(Answers { queues, shared, workers: Mutex::new(workers) })
+        Ok(answers)
     }
 
     /// Where answers are put.
@@ -132,6 +131,12 @@ impl Answers {
             let _ = worker.join();
         }
         left
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

@@ -11,6 +11,7 @@ mod answers;
 mod child;
 mod cloud;
 mod counts;
+mod ending;
 mod inbox;
 #[cfg(unix)]
 mod kill;
