@@ -21,6 +21,9 @@ impl Sdk {
         if let Some(listener) = &self.listener {
             listener.shut();
         }
+        if let Some(files) = self.files.get() {
+            files.break_off();
+        }
         self.answers.drain(deadline);
         for link in self.links.iter() {
             link.shut();
