@@ -3,13 +3,14 @@
 
 mod doubt;
 mod leave;
+mod pause;
 mod wake;
 
 use self::leave::InHand;
+use self::pause::Pauses;
 use super::Shared;
 use crate::catalogue::Platform;
-use crate::error::Error;
-use crate::link::backoff::Backoff;
+use crate::error::{Error, Result};
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -56,8 +57,7 @@ struct State {
     writing: Vec<(i64, String)>,
     /// The store would not take them: not again before this.
     write_not_before: Option<Instant>,
-    paused_until: Option<Instant>,
-    backoff: Backoff,
+    pauses: Pauses,
     failures: u32,
     successes: u64,
     /// Callers who wait for a ticket, and the outcomes since the first of them came.
@@ -80,23 +80,8 @@ fn id_of(key: &str) -> Option<i64> {
     key.strip_prefix('#')?.parse().ok()
 }
 
-impl State {
-    /// All wait: as long as asked, or longer each time. Lanes that fail together count once.
-    fn pause(&mut self, wait: Option<Duration>) {
-        let now = Instant::now();
-        let paused = self.paused_until.filter(|until| *until > now);
-        let pause = match (wait, paused) {
-            (Some(wait), _) => wait,
-            (None, Some(_)) => return,
-            (None, None) => self.backoff.pause(),
-        };
-        self.paused_until = paused.max(Some(now + pause));
-    }
-}
-
 impl Line {
     pub fn new(platform: Platform, shared: Arc<Shared>) -> Line {
-        let backoff = Backoff::new(shared.retry.0, shared.retry.1);
         let state = State {
             reader: None,
             cursor: 0,
@@ -109,8 +94,7 @@ impl Line {
             settled_since: None,
             writing: Vec::new(),
             write_not_before: None,
-            paused_until: None,
-            backoff,
+            pauses: Pauses::new(shared.retry.0, shared.retry.1),
             failures: 0,
             successes: 0,
             watchers: 0,
@@ -147,7 +131,7 @@ impl Line {
             if state.settled_since.is_some_and(|since| since + WRITE_AFTER <= now) {
                 self.write_down(&mut state, false);
             }
-            let is_paused = state.paused_until.is_some_and(|until| until > now);
+            let is_paused = state.pauses.until(now).is_some();
             let is_behind = state.settled.len() + state.writing.len() >= UNWRITTEN;
             let record = if is_paused || is_behind { None } else { self.take(&mut state, now) };
             if let Some(record) = record {
@@ -164,11 +148,8 @@ impl Line {
                 self.write_down(&mut state, true);
             }
             let soonest = state.held.values().min().copied();
-            let pause = state.paused_until.filter(|until| *until > now);
-            let until = match (pause, soonest) {
-                (Some(pause), _) => Some(pause),
-                (None, held) => held,
-            };
+            // Taking the next one can have failed, too.
+            let until = state.pauses.until(now).or(soonest);
             // While others are being written down, their end wakes it.
             let settled_since = state.settled_since.filter(|_| state.writing.is_empty());
             let write = settled_since.map(|since| (since + write_after).max(state.write_not_before.unwrap_or(since)));
@@ -257,7 +238,7 @@ impl Line {
         true
     }
 
-    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> crate::error::Result<T>) -> Option<T> {
+    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> Result<T>) -> Option<T> {
         let store = &self.shared.store;
         if state.reader.as_ref().is_none_or(|reader| reader.epoch != store.epoch()) {
             match store.reader() {
@@ -274,7 +255,7 @@ impl Line {
         state.last_error = Some(error.message.clone());
         state.reader = None;
         state.may_be_more = true;
-        state.pause(None);
+        state.pauses.add(None);
         None
     }
 
@@ -332,8 +313,7 @@ impl Line {
         let mut state = self.lock();
         state.successes += 1;
         state.failures = 0;
-        state.backoff.reset();
-        state.paused_until = None;
+        state.pauses.worked();
         drop(state);
         self.tell();
     }
@@ -348,7 +328,7 @@ impl Line {
             state.ready.insert(at, record);
         }
         state.last_error = Some(error.message.clone());
-        state.pause(wait);
+        state.pauses.add(wait);
         drop(state);
         self.tell();
     }
@@ -358,7 +338,7 @@ impl Line {
         let mut state = self.lock();
         state.failures += 1;
         if wait.is_some() || state.failures >= 3 {
-            state.pause(wait);
+            state.pauses.add(wait);
         }
     }
 
