@@ -15,6 +15,7 @@ mod ending;
 mod inbox;
 #[cfg(unix)]
 mod kill;
+mod lines;
 mod order;
 mod outbox;
 #[cfg(target_os = "linux")]
