@@ -1,9 +1,8 @@
 //! Records on their way to a platform, and those that cannot be delivered.
 
 use super::desk::Desk;
-use super::keys;
 use super::spans::Count;
-use super::{Reader, Store, now_ms};
+use super::{Reader, Store, keys, now_ms, queue};
 use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -162,15 +161,15 @@ impl Store {
         })
     }
 
-    /// Writes down what became of records. `done` hears when it is on disk. A patient one waits a moment for others to
-    /// share the sync with.
+    /// Writes down what became of records. `done` hears when it is on disk, on the writer's thread; it is not called when the
+    /// store is closed. A patient one waits a moment for others to share the sync with.
     pub fn settle(
         &self,
         platform: &'static str,
         settled: Vec<(Record, Settled)>,
         is_patient: bool,
         done: impl FnOnce(Result<()>) + Send + 'static,
-    ) {
+    ) -> Result<()> {
         let work = move |desk: &Desk<'_>| {
             for (record, outcome) in &settled {
                 desk.count(platform, record.id, settle(desk, record, outcome)?);
@@ -180,7 +179,7 @@ impl Store {
             }
             Ok(())
         };
-        self.push(work, done, is_patient);
+        self.push(work, done, is_patient).map_err(|_| queue::closed())
     }
 }
 

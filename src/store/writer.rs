@@ -147,15 +147,17 @@ impl Writer {
         let seconds = self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0);
         let desk = Desk::new(&self.connection, &self.keys, &self.counts, before);
         desk.prepare_cached("BEGIN")?.execute([])?;
-        let outcome = (|| {
+        // A defect in here must not end the writer.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
             insert(&desk, submits, seconds)?;
             for job in jobs.iter_mut() {
-                catch_unwind(AssertUnwindSafe(|| (job.work)(&desk))).unwrap_or_else(|_| Err(defect()))?;
+                (job.work)(&desk)?;
             }
             let after = desk.finish(seconds)?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(after)
-        })();
+        }));
+        let outcome = outcome.unwrap_or_else(|_| Err(defect()));
         match outcome {
             Ok((after, changes)) => {
                 self.ledger = after;

@@ -54,7 +54,8 @@ struct State {
     resumed: VecDeque<String>,
     settled: Vec<(Record, Settled)>,
     settled_since: Option<Instant>,
-    writing: Vec<(i64, String)>,
+    /// With the store's writer.
+    writing: Vec<(Record, Settled)>,
     /// The store would not take them: not again before this.
     write_not_before: Option<Instant>,
     pauses: Pauses,
@@ -195,8 +196,7 @@ impl Line {
                 continue;
             }
             // What was sent must be written down first, or it would be read again.
-            let is_settled = state.settled.iter().any(|(record, _)| key_of(record) == key);
-            if is_settled || state.writing.iter().any(|(_, writing)| *writing == key) {
+            if state.settled.iter().chain(&state.writing).any(|(record, _)| key_of(record) == key) {
                 state.resumed.push_back(key);
                 self.write_down(state, false);
                 continue;
@@ -268,7 +268,7 @@ impl Line {
         {
             return true;
         }
-        let mut settled: HashSet<i64> = state.writing.iter().map(|(id, _)| *id).collect();
+        let mut settled: HashSet<i64> = state.writing.iter().map(|(record, _)| record.id).collect();
         settled.extend(
             state
                 .settled
@@ -348,24 +348,28 @@ impl Line {
         if state.settled.is_empty() || !state.writing.is_empty() || is_early {
             return;
         }
-        let settled = std::mem::take(&mut state.settled);
+        state.writing = std::mem::take(&mut state.settled);
         state.settled_since = None;
-        state.writing = settled.iter().map(|(record, _)| (record.id, key_of(record))).collect();
-        let (line, again) = (self.clone(), settled.clone());
-        self.shared.store.settle(self.platform.name(), settled, is_patient, move |outcome| {
-            let mut state = line.lock();
-            state.writing.clear();
-            state.write_not_before = None;
-            if let Err(error) = outcome {
-                line.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
-                // Kept for the next try; sending stops when too many pile up.
-                state.settled.splice(0..0, again);
-                state.settled_since = Some(Instant::now());
-                state.write_not_before = Some(Instant::now() + WRITE_AFTER);
-            }
-            drop(state);
+        let (line, settled) = (self.clone(), state.writing.clone());
+        let is_taken = self.shared.store.settle(self.platform.name(), settled, is_patient, move |outcome| {
+            line.written(&mut line.lock(), outcome);
             line.tell();
         });
+        if let Err(error) = is_taken {
+            self.written(state, Err(error));
+        }
+    }
+
+    fn written(&self, state: &mut State, outcome: Result<()>) {
+        let writing = std::mem::take(&mut state.writing);
+        state.write_not_before = None;
+        if let Err(error) = outcome {
+            self.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
+            // Kept for the next try; sending stops when too many pile up.
+            state.settled.splice(0..0, writing);
+            state.settled_since = Some(Instant::now());
+            state.write_not_before = Some(Instant::now() + WRITE_AFTER);
+        }
     }
 
     /// Until everything that was sent is written down, or cannot be.
