@@ -37,8 +37,9 @@ const MUST_TIDY: i32 = 3000;
 
 /// What the writer thread owns.
 pub struct Writer {
-    pub file: StoreFile,
+    /// Before the file, and its lock: whoever has the lock next finds the database closed.
     pub connection: Connection,
+    pub file: StoreFile,
     pub queue: Arc<Queue>,
     pub log: Arc<Log>,
     /// Raised when the file was replaced: readers open it again.
