@@ -211,14 +211,14 @@ impl Outbox {
     }
 
     /// Waits until nothing waits any more, at most until then. Tells how many still do.
-    pub fn flush(&self, deadline: Instant) -> u64 {
+    pub fn flush(&self, deadline: Instant) -> Result<u64> {
         loop {
             let left = self.shared.store.total().records;
-            if left <= 0 {
-                return 0;
+            if left <= 0 || Instant::now() >= deadline {
+                return Ok(left.max(0).unsigned_abs());
             }
-            if Instant::now() >= deadline || !self.shared.stop.sleep(Duration::from_millis(10)) {
-                return left.unsigned_abs();
+            if !self.shared.stop.sleep(Duration::from_millis(10)) {
+                return Err(Error::new(Code::Closed, format!("the handle was closed while {left} records waited")));
             }
         }
     }

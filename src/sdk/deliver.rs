@@ -181,7 +181,7 @@ impl Sdk {
         if self.is_in_callback() {
             return Err(Error::new(Code::InCallback, "flush would wait for the callback that it is called from"));
         }
-        Ok(self.outbox()?.flush(Instant::now() + timeout))
+        self.outbox()?.flush(Instant::now() + timeout)
     }
 
     /// Dead letters after a number, oldest first, as JSON lines of an array.
