@@ -16,7 +16,7 @@ use crate::link::Link;
 use crate::link::dial::Cancel;
 use crate::log::Log;
 use crate::sdk::Outcome;
-use crate::store::{Dropped, NewRecord, Store};
+use crate::store::{Dropped, NewRecord, Reader, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -232,10 +232,18 @@ impl Outbox {
 
     /// For `parklink_status`, by link.
     pub fn status(&self) -> Value {
-        let lines = self.lines.iter().map(|line| (line.platform.name().to_owned(), line.status()));
-        let mut status: Members = lines.collect();
-        let total = self.shared.store.total();
-        let dead = self.shared.store.read(|reader| reader.dead_count()).unwrap_or(-1);
+        let store = &self.shared.store;
+        let total = store.total();
+        let mut oldest = Vec::new();
+        if total.records > 0 {
+            let of = |reader: &Reader| self.lines.iter().map(|line| reader.oldest(line.platform.name())).collect();
+            oldest = store.read(of).unwrap_or_default();
+        }
+        let oldest = oldest.into_iter().chain(std::iter::repeat(None));
+        let lines = self.lines.iter().zip(oldest);
+        let mut status: Members =
+            lines.map(|(line, oldest)| (line.platform.name().to_owned(), line.status(oldest))).collect();
+        let dead = store.dead_count();
         status.insert("total", members! {"records": total.records, "bytes": total.bytes, "dead": dead});
         Value::Object(status)
     }

@@ -134,6 +134,11 @@ impl Store {
         self.counts.total()
     }
 
+    /// Dead letters.
+    pub fn dead_count(&self) -> i64 {
+        self.counts.dead()
+    }
+
     /// Whether a record of an order key may wait: told from memory, for who is in a hurry.
     pub fn may_hold(&self, platform: &str, key: &str) -> bool {
         // In this order: a key that leaves the memory meanwhile is of a record that is counted.
@@ -184,13 +189,13 @@ impl Store {
 }
 
 /// Tells by how much that changed what waits. A record may have gone meanwhile: dropped for room, or deleted by hand.
-fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqlite::Result<Count> {
+fn settle(desk: &Desk<'_>, record: &Record, outcome: &Settled) -> rusqlite::Result<Count> {
     match outcome {
         Settled::Delivered | Settled::Dropped => {}
         Settled::Again { data, error } => {
             let sql =
                 "UPDATE record SET attempts = attempts + 1, last_error = ?2, data = coalesce(?3, data) WHERE id = ?1";
-            let changed = connection.prepare_cached(sql)?.execute(params![record.id, error, data])?;
+            let changed = desk.prepare_cached(sql)?.execute(params![record.id, error, data])?;
             let grown = data.as_ref().filter(|_| changed > 0).map_or(0, |data| size_of(data) - size_of(&record.data));
             return Ok(Count { records: 0, bytes: grown });
         }
@@ -199,17 +204,11 @@ fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqli
                 SELECT id, ticket, platform, interface, service, order_key, class, data, created, attempts + ?6, ?2, ?3, ?4, ?5
                 FROM record WHERE id = ?1";
             let tries = i64::from(*code != Code::Expired);
-            connection.prepare_cached(sql)?.execute(params![
-                record.id,
-                now_ms(),
-                code.name(),
-                message,
-                reply,
-                tries
-            ])?;
+            let values = params![record.id, now_ms(), code.name(), message, reply, tries];
+            desk.count_dead(desk.prepare_cached(sql)?.execute(values)? as i64);
         }
     }
-    let gone = connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id])?;
+    let gone = desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id])?;
     Ok(if gone == 0 { Count::default() } else { Count { records: -1, bytes: -size_of(&record.data) } })
 }
 

@@ -112,8 +112,7 @@ impl Session {
     /// Whether the payment platform has logged us in, which it may still be about to.
     fn is_payment_up(&self, end: Instant) -> bool {
         loop {
-            let status = self.sdk.status();
-            match status.get("links").and_then(|links| links["bolink"]["state"].as_str()) {
+            match self.sdk.state_of(Platform::Bolink).as_deref() {
                 Some("up") => return true,
                 Some("connecting") if Instant::now() < end => thread::sleep(Duration::from_millis(20)),
                 _ => return false,
