@@ -186,7 +186,8 @@ impl Sdk {
 
     /// Dead letters after a number, oldest first, as JSON lines of an array.
     pub fn dead(&self, after: u64, limit: u32) -> Result<Value> {
-        let letters = self.outbox()?.store().read(|reader| reader.dead_after(after.cast_signed(), i64::from(limit)))?;
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let letters = self.outbox()?.store().read(|reader| reader.dead_after(after, i64::from(limit)))?;
         let shown = letters.into_iter().map(|dead| {
             let parsed = |text: &str| json::parse(text).unwrap_or_default();
             members! {
