@@ -35,6 +35,11 @@ thread_local! {
     static IN_FUNCTION: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether this is a call from inside the software's function.
+pub(super) fn is_in_function() -> bool {
+    IN_FUNCTION.get()
+}
+
 pub(super) struct Session {
     /// What Init was called with, to know it again.
     text: String,
@@ -152,7 +157,7 @@ impl Session {
 
     /// Ends it: what waits may still go out for a while, then everything is closed and no message comes any more.
     pub(super) fn end(self: Arc<Self>) {
-        if IN_FUNCTION.get() {
+        if is_in_function() {
             // It would wait for the very function that it is called from.
             self.is_over.store(true, Ordering::Relaxed);
             let _ = thread::Builder::new().name("parklink-uninit".to_owned()).spawn(move || self.end_here());
