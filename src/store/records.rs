@@ -179,10 +179,8 @@ impl Store {
             for (record, outcome) in &settled {
                 desk.count(platform, record.id, settle(desk, record, outcome)?);
             }
-            if settled.iter().any(|(_, outcome)| !matches!(outcome, Settled::Again { .. })) {
-                keys::sweep(desk)?;
-            }
-            Ok(())
+            let gone = settled.iter().filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }));
+            keys::sweep_of(desk, gone.map(|(record, _)| record.id))
         };
         self.push(work, done, is_patient).map_err(|_| queue::closed())
     }
