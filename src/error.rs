@@ -125,6 +125,24 @@ pub struct Error {
     pub status: Option<u16>,
 }
 
+/// What a failure says of the record that was to go out. The one place that tells "not sent" from "perhaps taken":
+/// money hangs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The way to the platform is not there: nothing was sent.
+    Unsent,
+    /// No answer, or one that tells nothing: the platform may have taken it or not.
+    Unknown,
+    /// Not taken, and the platform asks for patience.
+    Later,
+    /// Remembered by the platform, and not stored.
+    Unstored,
+    /// Taken, or on disk: no failure of the record's.
+    Taken,
+    /// Refused, by the platform or before it was sent: repetition changes nothing.
+    Refused,
+}
+
 /// What every fallible function here returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -134,7 +152,48 @@ impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error { code, message: message.into(), wait: None, status: None }
     }
+
+    /// What it says of the record.
+    pub fn fate(&self) -> Fate {
+        match self.code {
+            Code::Pending | Code::Queued => Fate::Taken,
+            Code::Offline | Code::LoginRefused | Code::Closed | Code::Tls | Code::Proxy => Fate::Unsent,
+            Code::Timeout | Code::Broken | Code::Protocol | Code::Internal => Fate::Unknown,
+            Code::NotStored => Fate::Unstored,
+            // Io: this machine has no descriptors or threads just now.
+            Code::RateLimited | Code::Io => Fate::Later,
+            Code::Http => match self.status {
+                Some(429 | 503) => Fate::Later,
+                None | Some(408 | 425 | 500..) => Fate::Unknown,
+                Some(_) if self.wait.is_some() => Fate::Later,
+                Some(_) => Fate::Refused,
+            },
+            _ => Fate::Refused,
+        }
+    }
+
+    /// Whether the platform may have taken the record all the same. Closing cuts short what was sent, too.
+    pub fn is_doubtful(&self) -> bool {
+        self.fate() == Fate::Unknown || self.code == Code::Closed
+    }
+
+    /// The error of a charge: to try again is the wrong advice when it is perhaps made.
+    pub fn of_charge(mut self) -> Error {
+        if self.is_doubtful() {
+            let what = match self.status {
+                Some(status) => format!("the platform answered HTTP {status}"),
+                None => self.message.strip_suffix(UNSAID).unwrap_or(&self.message).to_owned(),
+            };
+            self.message = format!(
+                "{what}{UNSAID}; ask, or wait for the platform's word, before it is charged again or paid another way"
+            );
+        }
+        self
+    }
 }
+
+/// How a message ends that tells of no answer, or of one that says nothing.
+pub const UNSAID: &str = ": whether it was done is not known";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,3 +202,26 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_failure_says_of_the_record() {
+        let http = |status, wait| {
+            let error = Error { status, wait, ..Error::new(Code::Http, "") };
+            error.fate()
+        };
+        for (status, fate) in [(404, Fate::Refused), (429, Fate::Later), (502, Fate::Unknown), (503, Fate::Later)] {
+            assert_eq!(http(Some(status), None), fate, "{status}");
+        }
+        // Retry-After makes no unknown known.
+        let second = Some(Duration::from_secs(1));
+        assert_eq!((http(Some(504), second), http(Some(403), second)), (Fate::Unknown, Fate::Later));
+        for code in Code::ALL {
+            let error = Error::new(*code, "a; try again later");
+            assert_eq!(error.clone().of_charge().message.contains("not known"), error.is_doubtful(), "{code:?}");
+        }
+    }
+}

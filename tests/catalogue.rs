@@ -284,6 +284,28 @@ fn repeats() {
     let changed = key("cloud.gate_sync", json!({"operate_type": 2, "passname": "west", "channel_id": "A1"})).unwrap();
     assert_eq!(one, same);
     assert!(one.key == changed.key && one.content != changed.content);
+    // Two discounts of one car, told in turns until they are answered, are two: neither is forgotten for the other.
+    let discount = |charge: &str| {
+        let told = json!({"car_number": "京A1", "type": 3, "start_charge_seq": charge, "duration": 10});
+        key("union.pay_notice", told).unwrap().key
+    };
+    assert_ne!(discount("C1"), discount("C2"));
+    // A command that says something else is another, whatever number it comes under.
+    for id in ["cloud.operate_liftrod", "union.operate_liftrod"] {
+        let gate = |operate: u8| key(id, json!({"liftrod_id": "L1", "channel_id": "A1", "operate": operate}));
+        assert!(gate(0).is_some() && gate(0) != gate(1), "{id}");
+    }
+    // The same stay told again with another fee is news; told again later it is not.
+    let exit = |fee: u32, told: &str| {
+        key(
+            "etcp.car_out",
+            json!({"synId": "S1", "exitTime": "2017-08-19 12:07:19", "receivableFee": fee, "pushTime": told}),
+        )
+    };
+    assert!(exit(500, "12:08:00") == exit(500, "12:09:00") && exit(500, "12:08:00") != exit(600, "12:09:00"));
+    // An operator who picks one order, another, and the first again says three things.
+    let pick = |order: &str| key("cloud.confirm_order_inform", json!({"event_id": "E1", "order_id": order})).unwrap();
+    assert!(pick("A").key == pick("B").key && pick("A").content != pick("B").content);
     // Questions are asked again on purpose.
     assert_eq!(key("bolink.query_price", json!({"order_id": "o1"})), None);
     // The parts of a key do not run into each other.

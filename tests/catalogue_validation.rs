@@ -26,6 +26,11 @@ fn bad_input_is_named() {
     };
     // (id, members, the problems as they are shown)
     let table: &[(&str, Members, &[&str])] = &[
+        (
+            "union.queryOrderState",
+            members(json!({"park_id": "1", "query_type": 2})),
+            &["trade_no: required by API 4.3 when query_type is 1 or 2 (monthly-card and short-stay queries), missing"],
+        ),
         ("cloud.out_park", with(json!({})), &[]),
         ("cloud.out_park", with(json!({"total": null})), &["total: required by SDK 2.2, missing"]),
         ("cloud.out_park", with(json!({"total": ""})), &["total: required by SDK 2.2, missing"]),

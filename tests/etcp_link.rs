@@ -341,6 +341,12 @@ fn a_payment_is_the_remaining_fee_and_made_once() {
     assert_eq!(bench.last().data["payment"], "8.0", "decimal text, never a float");
     assert_eq!(code(&bench.call("orderpaid", payment(json!("8.0"), "1"))), Some(Code::Invalid));
     assert_eq!(bench.names().iter().filter(|name| *name == "orderpaid").count(), 1);
+    // The car stays on and owes again; how much, the next query says.
+    let outcome = bench.call("orderpaid", payment(json!("8.0"), "2"));
+    assert_eq!(code(&outcome), Some(Code::Invalid));
+    assert!(message(&outcome).contains("ask the fee again"), "{outcome:?}");
+    bench.platform.lock().unwrap().fee = "3.00".into();
+    assert!(bench.call("orderunpay", json!({"plateNumber": "渝DE3787"})).error.is_none());
     assert!(bench.call("orderpaid", payment(json!("3"), "2")).error.is_none());
 }
 

@@ -76,6 +76,21 @@ fn every_push_of_the_open_api() {
     assert_eq!(count, 21);
 }
 
+/// What a push lacks its answer cannot repeat: the software's word reaches the platform all the same.
+#[test]
+fn a_payment_without_its_number_can_be_answered() {
+    let bench = Bench::open(json!({}), |_| Some(json!({"state": 1})));
+    for number in [None, Some(Value::Null)] {
+        let mut payment =
+            json!({"service_name": "outpark", "state": 1, "park_id": "20003", "order_id": "o1", "total": 0.01});
+        if let Some(number) = number {
+            payment["trade_no"] = number;
+        }
+        let answered = bench.push("/union", &union(&payment));
+        assert_eq!((answered.status, &answered.json()["state"]), (200, &json!(1)), "{answered:?}");
+    }
+}
+
 #[test]
 fn a_push_without_its_name_is_known_by_its_address_or_its_members() {
     let bench = Bench::yes(json!({}));
@@ -91,12 +106,35 @@ fn a_push_without_its_name_is_known_by_its_address_or_its_members() {
     assert_eq!(heard, ["union.plat_escape_order", "union.notice_car_owner"]);
 }
 
+/// A wrong picture is the software's to mend: the platform would be told that there is none.
+#[test]
+fn what_is_no_base64_is_no_answer() {
+    let bench = Bench::open(json!({}), |_| None);
+    let push = union(&json!({"comid": "3251", "type": "in", "orderid": "1"}));
+    std::thread::scope(|scope| {
+        let answered = scope.spawn(|| bench.push("/union", &push));
+        let id = loop {
+            match bench.heard.lock().unwrap().last() {
+                Some(event) => break event["event_id"].as_u64().unwrap(),
+                None => std::thread::yield_now(),
+            }
+        };
+        for wrong in ["data:image/jpeg;base64,/9j/4A==", "/9j/4A", "####"] {
+            let error = bench.sdk.reply(id, &json!({"content_base64": wrong}).to_string()).unwrap_err();
+            assert!(error.code == Code::Invalid && error.message.contains("content_base64"), "{error}");
+        }
+        bench.sdk.reply(id, r#"{"content_base64": "/9j/4A=="}"#).unwrap();
+        assert_eq!(answered.join().unwrap().body, b"\xff\xd8\xff\xe0");
+    });
+}
+
 #[test]
 fn a_picture_is_bytes() {
     let bench = Bench::open(json!({}), |event| {
         Some(match event["data"]["orderid"].as_str() {
             Some("png") => json!({"content_base64": "iVBORw0KGgo=", "content_type": "image/png"}),
             Some("jpeg") => json!({"content_base64": "/9j/4A=="}),
+            Some("lines") => json!({"content_base64": "/9j/\r\n4A==\r\n"}),
             _ => json!({"state": 0, "errmsg": "没有图片"}),
         })
     });
@@ -106,6 +144,7 @@ fn a_picture_is_bytes() {
     assert_eq!(png.body, b"\x89PNG\r\n\x1a\n");
     let jpeg = ask("jpeg");
     assert_eq!((jpeg.header("content-type"), jpeg.body.as_slice()), (Some("image/jpeg"), &b"\xff\xd8\xff\xe0"[..]));
+    assert_eq!(ask("lines").body, b"\xff\xd8\xff\xe0");
     let none = ask("none");
     assert_eq!((none.status, &none.json()["errmsg"]), (404, &json!("没有图片")));
 }

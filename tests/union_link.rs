@@ -159,6 +159,15 @@ fn sections_known_by_title_only_send_nothing() {
         assert_eq!(code(&outcome), Some(Code::Unsupported));
         assert!(message(&outcome).contains(section), "{outcome:?}");
     }
+    // What is seen whole and is no call says that, and a push's name is no unknown one.
+    for (id, why) in [
+        ("sdk.1.1", "not a call of the software's"),
+        ("union.1.2", "not a call of the software's"),
+        ("union.car_info", "none waits for an answer"),
+        ("etcp.car_in", "none waits for an answer"),
+    ] {
+        assert!(message(&sdk.call(id, "{}")).contains(why), "{id}");
+    }
     assert!(asked.try_recv().is_err());
 }
 
@@ -168,7 +177,7 @@ fn every_word_for_success_means_the_same() {
     let invoice = r#"{"type":2,"invoice_order_no":"1"}"#;
     let info = r#"{"type":2}"#;
     let person = r#"{"community_name":"x","platform_name":"Shanghai"}"#;
-    let open_invoice = r#"{"type":2,"invoice_order_no":"1","money":1.23,"buyer_name":"x"}"#;
+    let open_invoice = r#"{"type":2,"open_type":0,"invoice_order_no":"1","money":1.23,"buyer_name":"x"}"#;
     let refund = r#"{"park_id":"1","trade_no":"1","refund_money":"0.01"}"#;
     let cases = [
         ("union.queryescape", query, r#"{"state":1}"#, None, 1),

@@ -12,6 +12,7 @@ mod reports;
 pub use self::dispatch::{DeliveryHandler, DownlinkHandler, LogHandler};
 pub use self::event::{Event, EventKind};
 pub use self::push::{Heard, Responder};
+pub(crate) use self::reply::echoed;
 pub use self::reply::{Answer, check};
 
 use self::push::Pushes;

@@ -36,7 +36,7 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
     data.extend(given);
     for name in echoed(open.interface) {
         if !data.contains_key(name)
-            && let Some(value) = open.data.get(name)
+            && let Some(value) = repeated(&open.data, name)
         {
             data.insert(name.to_owned(), value.clone());
         }
@@ -56,8 +56,13 @@ pub(crate) fn complete(open: &Open, given: Members) -> Answer {
     Answer { event_id: 0, platform: open.platform, interface: open.interface, service, data }
 }
 
+/// What the downlink says under a name. The answer to SDK 3.28 spells in_time otherwise: In_time.
+fn repeated<'a>(asked: &'a Members, name: &str) -> Option<&'a Value> {
+    asked.get(name).or_else(|| asked.iter().find(|(it, _)| it.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
 /// Members that an answer repeats from its downlink.
-fn echoed(interface: Option<&'static Interface>) -> impl Iterator<Item = &'static str> {
+pub(crate) fn echoed(interface: Option<&'static Interface>) -> impl Iterator<Item = &'static str> {
     let keys = interface.map_or(&[][..], |interface| interface.correlate_by);
     let fields = interface.map_or(&[][..], |interface| interface.reply_fields);
     // A refusal needs less than a "yes", but what a "yes" repeats is the same.

@@ -57,8 +57,7 @@ pub trait Link: Send + Sync {
     /// Which platform.
     fn platform(&self) -> Platform;
 
-    /// Puts a request on its way. The error codes [`Broken`](crate::error::Code::Broken) and
-    /// [`Timeout`](crate::error::Code::Timeout) mean that the platform may have taken it.
+    /// Puts a request on its way. Whether the platform may have taken it is the error's [`Fate`](crate::error::Fate).
     fn begin<'a>(&'a self, request: Request) -> Result<Pending<'a>>;
 
     /// Whether this link could ever send the request: the error tells what is wrong with it.

@@ -10,6 +10,8 @@ mod reply;
 mod request;
 mod tls;
 
+pub(crate) use self::reply::problem;
+
 use self::connections::Connections;
 use self::push::Keys;
 use crate::config::Config;

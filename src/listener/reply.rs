@@ -100,11 +100,26 @@ pub fn late(platform: Platform, interface: Option<&Interface>) -> Reply {
     no(StatusCode::GATEWAY_TIMEOUT, Some(platform), 2, &format!("{name}: no answer in time, push it again"))
 }
 
+/// What base64 says; many break it into lines.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let mut text = text.to_owned();
+    text.retain(|character| !character.is_ascii_whitespace());
+    STANDARD.decode(text).ok()
+}
+
+/// What is wrong with the software's answer, beside what the catalogue's table says.
+pub fn problem(answer: &Answer) -> Option<String> {
+    let is_picture = answer.interface.is_some_and(|interface| interface.id == PICTURE);
+    let given = answer.data.get("content_base64").filter(|given| is_picture && !given.is_null())?;
+    let is_one = given.as_str().is_some_and(|text| decoded(text).is_some());
+    (!is_one)
+        .then(|| "content_base64: must be the picture's bytes in base64 (API 5.4), found something else".to_owned())
+}
+
 /// The picture's bytes; a no when there is none.
 fn picture(data: &Members) -> Reply {
     let text = |name: &str| data.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let bytes = text("content_base64").and_then(|text| STANDARD.decode(text.trim()).ok());
-    let Some(bytes) = bytes else {
+    let Some(bytes) = text("content_base64").and_then(decoded) else {
         let why = text("errmsg").unwrap_or("no picture");
         return no(StatusCode::NOT_FOUND, Some(Platform::Union), 1, why);
     };

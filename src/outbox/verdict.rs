@@ -1,7 +1,7 @@
 //! What the end of an attempt means for a record.
 
 use crate::catalogue::Platform;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Fate};
 use crate::json::{Value, members};
 use crate::sdk::Outcome;
 use crate::store::Dropped;
@@ -28,19 +28,14 @@ pub enum Verdict {
 pub fn judge(outcome: &Outcome) -> Verdict {
     let Some(error) = outcome.error.clone() else { return Verdict::Delivered };
     let wait = error.wait;
-    match error.code {
-        // Taken; what comes of it is told by a downlink.
-        Code::Pending => Verdict::Delivered,
-        Code::Offline | Code::LoginRefused | Code::Closed | Code::Tls | Code::Proxy => Verdict::NoLink(error),
-        Code::Timeout | Code::Broken | Code::Protocol | Code::Internal => Verdict::Unanswered(error),
-        Code::NotStored => Verdict::Change(error),
-        Code::RateLimited => Verdict::Busy(error, wait),
-        // Said of the platform as a whole; any other trouble may be this record's own, and must not hold up the rest.
-        Code::Http if matches!(error.status, Some(429 | 503)) || wait.is_some() => Verdict::Busy(error, wait),
-        Code::Http if is_passing(&error) => Verdict::Unanswered(error),
-        // Of this machine: no descriptors, no threads.
-        Code::Io => Verdict::Busy(error, wait),
-        _ => Verdict::Dead(error),
+    match error.fate() {
+        // What comes of it is told by a downlink.
+        Fate::Taken => Verdict::Delivered,
+        Fate::Unsent => Verdict::NoLink(error),
+        Fate::Unknown => Verdict::Unanswered(error),
+        Fate::Unstored => Verdict::Change(error),
+        Fate::Later => Verdict::Busy(error, wait),
+        Fate::Refused => Verdict::Dead(error),
     }
 }
 
@@ -60,11 +55,6 @@ pub fn is_there_already(platform: Platform, outcome: &Outcome) -> bool {
         _ => false,
     };
     words.is_some_and(says)
-}
-
-/// Whether an HTTP status tells of a passing trouble.
-fn is_passing(error: &Error) -> bool {
-    error.status.is_none_or(|status| matches!(status, 408 | 425) || status >= 500)
 }
 
 /// What the software is told of a settled record.

@@ -4,8 +4,10 @@ use super::{Outcome, Sdk, outcome, platforms, route};
 use crate::catalogue::{self, Interface, Rule, Side};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::inbox::Answer;
+use crate::inbox::{Answer, echoed};
+use crate::json::Value;
 use crate::link::{Members, RequestKind};
+use crate::listener;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -45,13 +47,25 @@ impl Sdk {
         self.judge(interface, &problems, side)
     }
 
-    /// The same for an answer. What it only repeats of the question may be longer than the table says.
+    /// The same for an answer. What it only repeats of the question may be longer than the table says, and what the question
+    /// lacks cannot be repeated.
     fn check_answer(&self, answer: &Answer, asked: &Members) -> Result<()> {
         let Some(interface) = answer.interface.filter(|_| self.validation != Validation::Off) else { return Ok(()) };
         let mut problems = catalogue::validate(interface, &answer.data, Side::Reply);
         let repeated = |path: &String| answer.data.get(path).is_some_and(|value| asked.get(path) == Some(value));
-        problems.retain(|problem| !(matches!(problem.rule, Rule::MaxLen(_)) && repeated(&problem.path)));
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let is_there = |value: &Value| !value.is_null() && value.as_str() != Some("");
+        let lacking = |path: &str| {
+            !asked.get(path).is_some_and(is_there)
+                && interface.fields.iter().any(|field| field.path == path)
+                && echoed(Some(interface)).any(|name| name == path)
+        };
+        problems.retain(|problem| match problem.rule {
+            Rule::MaxLen(_) => !repeated(&problem.path),
+            Rule::Required(_) => !lacking(&problem.path),
+            _ => true,
+        });
+        let mut problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        problems.extend(listener::problem(answer));
         self.judge(interface, &problems, Side::Reply)
     }
 

@@ -1,9 +1,9 @@
 //! Records that must arrive: sent now when that is possible, kept and sent later when it is not.
 
 use super::{Outcome, Sdk, Validation, Way, outcome};
-use crate::catalogue::{self, Interface, Platform, Side};
+use crate::catalogue::{self, Class, Interface, Platform, Side};
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fate, Result};
 use crate::inbox::DeliveryHandler;
 use crate::json::{self, Value, members};
 use crate::link::{Members, Pending, RequestKind};
@@ -13,6 +13,10 @@ use crate::store::{NewRecord, Store};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// While the link is down a record's turn does not come, and a car that leaves must not wait for it; but most losses are
+/// over in a second.
+const BRIEFLY: Duration = Duration::from_secs(1);
 
 /// Opens the store that the configuration asks for.
 pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<Store>>> {
@@ -33,11 +37,6 @@ pub(super) enum Begun<'a> {
     Behind,
 }
 
-/// Whether the record may be kept and sent later.
-pub(super) fn is_keepable(interface: Option<&'static Interface>, members: &Members) -> bool {
-    interface.is_some_and(|interface| interface.durable && !interface.asks_now(members))
-}
-
 /// The key under which a record keeps its place among others of its order.
 fn order_key(interface: &Interface, members: &Members) -> Option<String> {
     let path = interface.order_by?;
@@ -51,27 +50,14 @@ fn order_key(interface: &Interface, members: &Members) -> Option<String> {
     }
 }
 
-/// Whether the record may still be unknown to the platform, or is certainly.
-fn is_undelivered(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Offline
-            | Code::Timeout
-            | Code::Broken
-            | Code::RateLimited
-            | Code::NotStored
-            | Code::LoginRefused
-            | Code::Protocol
-            | Code::Http
-            | Code::Tls
-            | Code::Proxy
-            | Code::Closed
-    )
+/// Whether the record may still be unknown to the platform, or is certainly. HTTP errors are no words of the platform's.
+fn is_undelivered(error: &Error) -> bool {
+    !matches!(error.fate(), Fate::Taken | Fate::Refused) || error.code == Code::Http
 }
 
 impl Sdk {
     pub(super) fn begin<'a>(&'a self, way: &Way<'a>, members: &Arc<Members>) -> Begun<'a> {
-        let deadline = self.deadline(way.link.platform());
+        let deadline = self.deadline(way, members);
         if let Some(outbox) = &self.outbox
             && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
             && outbox.has_waiting(way.link.platform(), &key)
@@ -81,8 +67,10 @@ impl Sdk {
         Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)))
     }
 
-    pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>) -> Outcome {
-        let keeps = self.limits.keeps && is_keepable(way.interface, members);
+    /// `is_charge`: this platform is asked for the money; the record is then never kept and sent later.
+    pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>, is_charge: bool) -> Outcome {
+        let keeps = self.limits.keeps && !is_charge && way.interface.is_some_and(|interface| interface.durable);
+        let moves_money = is_charge || way.interface.is_some_and(|it| it.class == Class::Money && !it.durable);
         let live = match begun {
             Begun::Behind if keeps => return self.behind(way, members),
             Begun::Behind => {
@@ -99,7 +87,8 @@ impl Sdk {
             Err(error) => Outcome::from(error),
         };
         match (&self.outbox, &outcome.error) {
-            (Some(outbox), Some(error)) if keeps && is_undelivered(error.code) => {
+            (_, Some(_)) if moves_money => Outcome { error: outcome.error.map(Error::of_charge), ..outcome },
+            (Some(outbox), Some(error)) if keeps && is_undelivered(error) => {
                 // What could never be sent is refused now, not when its turn comes.
                 if let Err(error) = self.could_be_sent(way, members) {
                     return Outcome::from(error);
@@ -129,9 +118,11 @@ impl Sdk {
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
         }
-        let sent = self.outbox.as_ref().map(|outbox| {
-            outbox.submit_and_wait(platform, part(way, members, members.text()), self.deadline(platform))
-        });
+        let deadline = if way.link.is_up() { self.deadline(way, members) } else { Instant::now() + BRIEFLY };
+        let sent = self
+            .outbox
+            .as_ref()
+            .map(|outbox| outbox.submit_and_wait(platform, part(way, members, members.text()), deadline));
         sent.unwrap_or_else(|| Err(Error::new(Code::Internal, "no outbox"))).unwrap_or_else(Outcome::from)
     }
 
@@ -243,7 +234,7 @@ impl Sdk {
 /// also after a crash.
 fn late(way: &Way<'_>, members: &Members, error: &Error) -> NewRecord {
     let mut record = part(way, members, members.text());
-    let may_be_there = matches!(error.code, Code::Timeout | Code::Broken | Code::Protocol | Code::Http);
+    let may_be_there = error.is_doubtful() || error.code == Code::Http;
     record.attempts = i64::from(may_be_there);
     // So may be what was under way when the cloud's connection ended: the token died with it.
     let is_doubtful = error.code == Code::Broken && way.link.platform() == Platform::Cloud;

@@ -166,7 +166,7 @@ impl Sdk {
                 format!("there is no interface \"{id}\"; ids look like cloud.in_park, see docs/interfaces"),
             )
         })?;
-        let service = interface.service.ok_or_else(|| title_only(interface))?;
+        let service = interface.service.ok_or_else(|| unnamed(interface))?;
         self.prepare(interface, &mut members);
         members.insert("service_name", Value::from(service.split('.').next().unwrap_or(service)));
         match interface.direction {
@@ -236,22 +236,33 @@ impl Sdk {
             self.check(way.interface, members, Side::Request)?;
         }
         if let [way] = ways {
-            return Ok(self.finish(way, members, self.begin(way, members)));
+            return Ok(self.finish(way, members, self.begin(way, members), way.is_charge(members)));
         }
+        let is_charge = ways.iter().any(|way| way.is_charge(members));
         let begun: Vec<_> = ways.iter().map(|way| self.begin(way, members)).collect();
-        let outcomes =
-            begun.into_iter().zip(ways).map(|(begun, way)| (way.link.platform(), self.finish(way, members, begun)));
-        Ok(outcome::join(outcomes.collect()))
+        let mut outcomes = Vec::with_capacity(ways.len());
+        // Bolink first: its exchange begins only now, in this thread, while the cloud's line is on its way. And it takes
+        // the money: when it has, the cloud's copy asks for nothing any more and is a record like any other.
+        let mut is_open = is_charge;
+        for (begun, way) in begun.into_iter().zip(ways).rev() {
+            let outcome = self.finish(way, members, begun, is_open);
+            is_open &= outcome.error.as_ref().is_some_and(|error| error.code != Code::Pending);
+            outcomes.push((way.link.platform(), outcome));
+        }
+        outcomes.reverse();
+        Ok(outcome::join(outcomes, is_charge))
     }
 
-    fn deadline(&self, platform: Platform) -> Instant {
-        Instant::now()
-            + match platform {
-                Platform::Bolink => self.limits.bolink,
-                Platform::Union => self.config.millis("union.request_timeout_ms"),
-                Platform::Etcp => self.config.millis("etcp.request_timeout_ms"),
-                Platform::Cloud | Platform::Screen | Platform::Library => self.limits.cloud,
-            }
+    fn deadline(&self, way: &Way<'_>, members: &Members) -> Instant {
+        let asked = match way.link.platform() {
+            Platform::Bolink => self.limits.bolink,
+            Platform::Union => self.config.millis("union.request_timeout_ms"),
+            Platform::Etcp => self.config.millis("etcp.request_timeout_ms"),
+            Platform::Cloud | Platform::Screen | Platform::Library => self.limits.cloud,
+        };
+        // What becomes of a charge is told when the platform has waited itself (SDK 2.2: 2 after more than ten seconds).
+        let documented = way.interface.filter(|_| way.is_charge(members)).map(|interface| interface.deadline_ms);
+        Instant::now() + asked.max(Duration::from_millis(documented.unwrap_or_default().into()))
     }
 
     /// Sets or removes the handler; the old one is dropped on the dispatch thread when its last call is over.
@@ -358,7 +369,11 @@ impl Sdk {
     }
 }
 
-fn title_only(interface: &Interface) -> Error {
+/// Of what the platforms' documents define beside calls, and of what they only name.
+fn unnamed(interface: &Interface) -> Error {
+    if matches!(interface.direction, Direction::Local | Direction::Definition) {
+        return route::not_a_call(interface);
+    }
     let message = format!(
         "{} ({} {}): the platform's document is known by its title only, so its name and members are not; nothing was sent",
         interface.id, interface.section, interface.title_zh

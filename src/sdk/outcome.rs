@@ -1,7 +1,7 @@
 //! What a platform's reply means.
 
 use crate::catalogue::{Class, Interface, Platform, Required, is_number, same_value};
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, UNSAID};
 use crate::json::{Value, members};
 use crate::link::{Members, cloud};
 
@@ -53,6 +53,12 @@ fn is_unsaid(interface: Option<&Interface>, reply: &Members) -> bool {
     !is_said && interface.reply_fields.iter().any(|it| it.path == "state" && it.required == Required::Yes)
 }
 
+/// Whether state 2 says that the outcome comes as a downlink. Only what asks for money has one; the reply to a debt (SDK 2.44)
+/// has a 2 that nobody explains, beside the words 操作失败: no receipt.
+fn may_come_later(interface: &Interface) -> bool {
+    interface.class == Class::Money || interface.never_late.is_some()
+}
+
 /// Reads `state`. Without one the reply itself is the answer (query_order), but not to a charge or a record.
 pub fn of_reply(
     platform: Platform,
@@ -72,12 +78,12 @@ pub fn of_reply(
     let error = match &*state {
         _ if is_unsaid(interface, &reply) => {
             let what = if state.is_empty() { "without state" } else { "a state that is no number" };
-            let message = format!("{service}: {} answered {what}: whether it was done is not known", platform.name());
+            let message = format!("{service}: {} answered {what}{UNSAID}", platform.name());
             Some(Error::new(Code::Protocol, message))
         }
         "" => None,
         _ if is(1) => None,
-        _ if is(2) => Some(Error::new(
+        _ if is(2) && interface.is_none_or(may_come_later) => Some(Error::new(
             Code::Pending,
             format!("{service}: {} has taken it, the result comes as a downlink", platform.name()),
         )),
@@ -93,8 +99,9 @@ pub fn of_reply(
 }
 
 /// The outcomes of one record on several platforms as one: the platform that takes the money speaks, a failure of the
-/// other is told, and `links` holds each one's own.
-pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
+/// other is told, and `links` holds each one's own. Of a charge only the former's counts: what became of the other's copy
+/// must not look like what became of the money.
+pub fn join(mut outcomes: Vec<(Platform, Outcome)>, is_charge: bool) -> Outcome {
     let each: Members = outcomes
         .iter()
         .map(|(platform, outcome)| {
@@ -109,6 +116,7 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
     // What is on disk is no trouble; what the other platform will never have is.
     let is_kept = |error: &Error| error.code == Code::Queued;
     if let Some((_, error)) = other
+        && !is_charge
         && first.error.as_ref().is_none_or(|it| it.code == Code::Pending || is_kept(it) && !is_kept(&error))
     {
         first.error = Some(error);
@@ -116,4 +124,26 @@ pub fn join(mut outcomes: Vec<(Platform, Outcome)>) -> Outcome {
     let mut reply = first.reply.unwrap_or_default();
     reply.insert("links", Value::Object(each));
     Outcome { reply: Some(reply), error: first.error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+    use crate::json::json;
+
+    #[test]
+    fn two_is_pending_only_of_what_asks_for_money() {
+        let code = |id: &str, reply: Value| {
+            let interface = catalogue::by_id(id).unwrap();
+            let reply = reply.as_object().unwrap().clone();
+            let outcome = of_reply(interface.platform, Some(interface), "it", &Members::new(), reply);
+            outcome.error.map(|error| (error.code, error.message))
+        };
+        let debt = code("bolink.laterpay_order_upload", json!({"state": 2, "message": "操作失败"})).unwrap();
+        assert_eq!(debt, (Code::Refused, "it: bolink answered state 2: 操作失败".to_owned()));
+        for id in ["bolink.out_park", "cloud.etc_pay", "union.refund", "union.updateorder", "union.bolinkescapePay"] {
+            assert_eq!(code(id, json!({"state": "2"})).unwrap().0, Code::Pending, "{id}");
+        }
+    }
 }

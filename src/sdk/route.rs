@@ -1,7 +1,7 @@
 //! Which platforms a record goes to, and in what form.
 
 use super::Sdk;
-use crate::catalogue::{Candidate, Direction, Interface, Platform};
+use crate::catalogue::{self, Candidate, Direction, Interface, Platform};
 use crate::error::{Code, Error, Result};
 use crate::json::{Text, Value};
 use crate::link::{Data, Link, Members, Request, RequestKind};
@@ -19,6 +19,11 @@ impl Way<'_> {
     /// The name the software uses.
     pub fn service(&self) -> &str {
         &self.service
+    }
+
+    /// Whether it asks the platform for money now.
+    pub fn is_charge(&self, members: &Members) -> bool {
+        self.interface.is_some_and(|interface| interface.asks_now(members))
     }
 
     /// The record in this platform's form.
@@ -122,7 +127,11 @@ pub(super) fn not_a_call(interface: &Interface) -> Error {
 }
 
 fn unknown(service: &str, target: Option<&str>) -> Error {
+    let is_pushed = |platform| catalogue::downlink(platform, service, &Members::new()).is_some();
     let message = match target {
+        None if is_pushed(Platform::Union) || is_pushed(Platform::Etcp) => {
+            format!("service_name: {service} is a platform's push, and none waits for an answer: answered, or too old")
+        }
         Some(target) => format!("data_target: expected cloud, bolink or wisdom_screen, found {target}"),
         None => format!(
             "service_name: \"{service}\" is in no document; if the platform knows it all the same, add data_target (cloud or bolink)"

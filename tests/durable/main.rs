@@ -8,6 +8,7 @@ mod http_support;
 
 mod age;
 mod answers;
+mod charges;
 mod child;
 mod cloud;
 mod counts;

@@ -74,6 +74,24 @@ class Events(CloudCase):
                     self.assertEqual(answer[key], members[key], key)
                 self.assertEqual(answer["state"], 1)
 
+    def test_what_is_to_be_returned_unchanged(self):
+        """SDK 3.5, 3.12, 3.18, 3.28, 3.42: the software says only state, the answer repeats what the document wants back."""
+        p = self.polled()
+        settled = {"sync_id": 1561426304865070, "in_time": 5, "operate_type": 2, "car_number": u"京A1"}
+        for name, members, repeated in (
+                ("price_sync", {"price_id": "p1", "operate_type": 2}, {"operate_type": 2}),
+                ("deliver_ticket", {"ticket_id": "1", "ticket_type": 2, "car_number": u"京A1", "order_id": "", "have_order": 0},
+                 {"have_order": 0, "car_number": u"京A1"}),
+                ("operate_liftrod", {"channel_id": "A1", "operate": 0, "liftrod_id": "f05385f9"}, {"liftrod_id": "f05385f9"}),
+                ("order_zero_balance", settled, {"In_time": 5}),
+                ("manual_inpark", {"message_uuid": "u1", "car_number": u"京A1", "in_time": 5}, {"car_number": u"京A1"})):
+            with self.subTest(name):
+                self.cloud.downlink(name, members)
+                p.reply(p.poll(2000)["event_id"], {"state": 1})
+                self.assertTrue(self.cloud.wait(lambda: self.cloud.requests(name)), "no answer came")
+                answer = self.cloud.requests(name)[0].data
+                self.assertEqual({key: answer.get(key) for key in repeated}, repeated)
+
     def test_numbers_keep_their_digits(self):
         p = self.polled()
         self.cloud.sent_downlinks.append(("month_card_sync", {}, 0))

@@ -69,14 +69,8 @@ pub(super) fn interface(service: &str, record: &Members) -> Option<&'static Inte
 
 /// Whether money may be moving: then the documents' word is 2, "wait for the downlink, or ask again" (SDK 2.2, 3.4).
 fn is_open(service: &str, record: &Members, error: &Error) -> bool {
-    let is_unsaid = match error.code {
-        Code::Pending => return true,
-        // Taken perhaps, then no answer, half of one, or one of a gateway between.
-        Code::Timeout | Code::Broken | Code::Protocol => true,
-        Code::Http => matches!(error.status, Some(408 | 500 | 502 | 504)),
-        _ => false,
-    };
-    is_unsaid && interface(service, record).is_some_and(|interface| interface.asks_now(record))
+    let asks_now = || interface(service, record).is_some_and(|interface| interface.asks_now(record));
+    error.code == Code::Pending || error.is_doubtful() && asks_now()
 }
 
 #[cfg(test)]
@@ -147,20 +141,19 @@ mod tests {
 
     #[test]
     fn a_charge_of_unknown_outcome_is_not_called_failed() {
-        let state = |pay_type: &str, code| {
-            answered("out_park", json!({"order_id": "7", "pay_type": pay_type}), None, Some(code))["state"].clone()
-        };
-        let status = |status: u16| {
-            let mut error = Error::new(Code::Http, "why");
-            error.status = Some(status);
-            let record = members(json!({"order_id": "7", "pay_type": "wallet"}));
+        let state = |pay_type: &str, error| {
+            let record = members(json!({"order_id": "7", "pay_type": pay_type}));
             Value::Object(answer("out_park", &record, Outcome::from(error)))["state"].clone()
         };
-        assert_eq!((status(502), status(504), status(503), status(404)), (2.into(), 2.into(), 0.into(), 0.into()));
-        assert_eq!(state("wallet", Code::Protocol), 2);
-        assert_eq!(state("cash", Code::Protocol), 0);
-        assert_eq!(state("wallet", Code::Timeout), 2);
-        assert_eq!(state("wallet", Code::Offline), 0);
-        assert_eq!(state("cash", Code::Timeout), 0);
+        let of = |code| Error::new(code, "why");
+        for code in [Code::Timeout, Code::Broken, Code::Protocol, Code::Closed] {
+            assert_eq!((state("wallet", of(code)), state("cash", of(code))), (2.into(), 0.into()), "{code:?}");
+        }
+        for code in [Code::Offline, Code::LoginRefused, Code::Refused, Code::RateLimited, Code::Invalid] {
+            assert_eq!(state("wallet", of(code)), 0, "{code:?}");
+        }
+        for (status, expected) in [(408, 2), (500, 2), (502, 2), (504, 2), (503, 0), (429, 0), (404, 0), (302, 0)] {
+            assert_eq!(state("sweepcode", Error { status: Some(status), ..of(Code::Http) }), expected, "{status}");
+        }
     }
 }

@@ -87,10 +87,12 @@ impl Shared {
                     // A fresh one may be good, and the request what is refused (by a firewall on the way, say): others
                     // are not made to log in again for it.
                     if is_second {
-                        let refused =
-                            || Error::new(Code::Http, "Bolink refused two tokens in a row, one of them fresh");
                         // Of a record that is kept it is no answer; nor may it hold up the rest as a link that is down.
-                        let is_kept = request.interface.is_some_and(|interface| interface.durable);
+                        let is_kept = request
+                            .interface
+                            .is_some_and(|interface| interface.durable && !interface.asks_now(request.data.own()));
+                        let code = if is_kept { Code::Http } else { Code::LoginRefused };
+                        let refused = || Error::new(code, "Bolink refused two tokens in a row, one of them fresh");
                         return words.filter(|_| !is_kept).ok_or_else(refused);
                     }
                     self.lose_token(login.number);

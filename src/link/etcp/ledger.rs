@@ -1,6 +1,6 @@
 //! What is known of fees and payments, so that no wrong or second payment leaves.
 
-use super::{codes, may_be_there};
+use super::codes;
 use crate::catalogue::same_value;
 use crate::error::{Code, Error, Result};
 use crate::json::Value;
@@ -17,24 +17,29 @@ const SERVER_FAULT: i64 = 2;
 
 /// What came of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Paid {
     /// It was not made: refused, or never sent.
-    Failed,
+    No,
     /// That is not known, since then.
-    Unknown(Instant),
-    /// It was taken: the number is used up.
-    Taken,
+    Perhaps(Instant),
+    /// It was taken, then: the number is used up.
+    Yes(Instant),
 }
 
-impl Fate {
+impl Paid {
     /// What the answer to a payment, or the want of one, says of it.
-    pub fn of(outcome: &Result<Members>) -> Fate {
+    pub fn of(outcome: &Result<Members>) -> Paid {
+        let now = Instant::now();
         let has_failed = match outcome.as_ref().map(super::code) {
-            Ok(Some(0)) => return Fate::Taken,
+            Ok(Some(0)) => return Paid::Yes(now),
             Ok(code) => code.filter(|code| *code != SERVER_FAULT).and_then(codes::of).is_some(),
-            Err(error) => !may_be_there(error),
+            Err(error) => !error.is_doubtful(),
         };
-        if has_failed { Fate::Failed } else { Fate::Unknown(Instant::now()) }
+        if has_failed { Paid::No } else { Paid::Perhaps(now) }
+    }
+
+    fn is_before(self, asked: Instant) -> bool {
+        matches!(self, Paid::Perhaps(since) | Paid::Yes(since) if since <= asked)
     }
 }
 
@@ -42,7 +47,7 @@ impl Fate {
 struct Payment {
     order_id: String,
     amount: Value,
-    fate: Fate,
+    paid: Paid,
     /// Sent, and not answered yet.
     is_under_way: bool,
 }
@@ -76,17 +81,19 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A fee query (8.7) that was asked then was answered. What it lists is to be paid still: no payment before it was taken.
+    /// A fee query (8.7) that was asked then was answered. What it lists is to be paid still, or again: a payment
+    /// before it of which nothing is known was not taken.
     pub fn note_fees(&self, reply: &Members, asked: Instant) {
         let mut state = self.lock();
         let State { fees, payments, last, .. } = &mut *state;
         for order in reply.get("data").and_then(Value::as_array).into_iter().flatten() {
             let Some(order_id) = order.get("orderId").map(|id| id.plain().into_owned()) else { continue };
             let payment = last.get(&order_id).and_then(|number| payments.get_mut(number));
-            if let Some(payment) = payment.filter(|payment| !payment.is_under_way)
-                && matches!(payment.fate, Fate::Unknown(since) if since <= asked)
-            {
-                payment.fate = Fate::Failed;
+            match payment.map(|payment| (payment.is_under_way, &mut payment.paid)) {
+                Some((false, paid @ Paid::Perhaps(_))) if paid.is_before(asked) => *paid = Paid::No,
+                // The car stayed on, and owes again.
+                Some((false, paid @ Paid::Yes(_))) if paid.is_before(asked) => drop(last.remove(&order_id)),
+                _ => {}
             }
             let Some(fee) = order.get("remainingFee").filter(|fee| !fee.is_null()) else { continue };
             if fees.len() >= MOST {
@@ -106,9 +113,9 @@ impl Ledger {
         let known = state.payments.get(&number);
         if let Some(known) = known {
             let is_same = known.order_id == order_id && same_value(&known.amount, &amount);
-            let what = match known.fate {
+            let what = match known.paid {
                 _ if known.is_under_way => Some("is being made now"),
-                Fate::Taken => Some("was taken by ETCP"),
+                Paid::Yes(_) => Some("was taken by ETCP"),
                 _ if !is_same => Some("was for another order or amount"),
                 _ if last != Some(&number) => Some("another payment of this order has followed"),
                 _ => None,
@@ -123,12 +130,13 @@ impl Ledger {
         if let Some((last, before)) =
             last.filter(|last| **last != number).zip(last.and_then(|it| state.payments.get(it)))
         {
-            let what = match before.fate {
+            let what = match before.paid {
                 _ if before.is_under_way => "is being made now",
-                Fate::Unknown(_) => {
-                    "may have been taken: send that one again under its number, or ask the fee first (ETCP 8.7)"
+                Paid::Perhaps(_) => {
+                    "may have been taken: send that one again under its number, or ask the fee again first (ETCP 8.7)"
                 }
-                _ => "",
+                Paid::Yes(_) => "was taken: ask the fee again before the next one (ETCP 8.7)",
+                Paid::No => "",
             };
             if !what.is_empty() {
                 let message = format!("orderId: the payment {last} of this order {what}; nothing was sent");
@@ -143,7 +151,7 @@ impl Ledger {
             );
             return Err(Error::new(Code::Invalid, message));
         }
-        let was_doubtful = known.is_some_and(|known| matches!(known.fate, Fate::Unknown(_)));
+        let was_doubtful = known.is_some_and(|known| matches!(known.paid, Paid::Perhaps(_)));
         let is_new = known.is_none();
         if is_new {
             while state.numbers.len() >= MOST {
@@ -152,8 +160,8 @@ impl Ledger {
             state.numbers.push_back(number.clone());
         }
         state.last.insert(order_id.clone(), number.clone());
-        let fate = Fate::Unknown(Instant::now());
-        state.payments.insert(number.clone(), Payment { order_id, amount, fate, is_under_way: true });
+        let paid = Paid::Perhaps(Instant::now());
+        state.payments.insert(number.clone(), Payment { order_id, amount, paid, is_under_way: true });
         Ok(UnderWay { ledger: self, number, was_doubtful })
     }
 }
@@ -170,16 +178,16 @@ pub struct UnderWay<'a> {
 impl UnderWay<'_> {
     /// It was answered, or will not be. What a second copy is answered is not documented: a refusal of it says nothing of the
     /// first.
-    pub fn note(&self, fate: Fate) {
+    pub fn note(&self, paid: Paid) {
         let mut state = self.ledger.lock();
         let State { fees, payments, .. } = &mut *state;
         let Some(payment) = payments.get_mut(&self.number) else { return };
-        if fate == Fate::Taken {
+        if matches!(paid, Paid::Yes(_)) {
             // The fee is another one now.
             fees.remove(&payment.order_id);
         }
-        if fate != Fate::Failed || !self.was_doubtful {
-            payment.fate = fate;
+        if paid != Paid::No || !self.was_doubtful {
+            payment.paid = paid;
         }
     }
 }
@@ -245,17 +253,20 @@ mod tests {
         assert!(ledger.book(&payment("A", "1", "2.0")).is_ok());
         assert!(ledger.book(&payment("B", "1", "2")).is_err());
         assert!(ledger.book(&payment("A", "1", "3")).is_err());
-        ledger.book(&payment("A", "1", "2")).unwrap().note(Fate::Taken);
+        ledger.book(&payment("A", "1", "2")).unwrap().note(Paid::Yes(Instant::now()));
         assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("was taken"));
-        // A stay can be paid several times.
-        assert!(ledger.book(&payment("A", "2", "2")).is_ok());
+        // The car stays on and owes again; how much, the next query says.
+        assert!(ledger.book(&payment("A", "2", "2")).unwrap_err().message.contains("ask the fee again"));
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 3}]})), Instant::now());
+        assert!(ledger.book(&payment("A", "1", "3")).is_err());
+        assert!(ledger.book(&payment("A", "2", "3")).is_ok());
     }
 
     #[test]
     fn a_fee_that_was_asked_before_says_nothing_of_a_payment() {
         let ledger = Ledger::default();
         let asked = Instant::now();
-        ledger.book(&payment("A", "1", "2")).unwrap().note(Fate::Unknown(Instant::now()));
+        ledger.book(&payment("A", "1", "2")).unwrap().note(Paid::Perhaps(Instant::now()));
         let due = members(json!({"data": [{"orderId": "A", "remainingFee": 2}]}));
         ledger.note_fees(&due, asked);
         assert!(ledger.book(&payment("A", "2", "2")).unwrap_err().message.contains("8.7"));
@@ -268,7 +279,7 @@ mod tests {
         let ledger = Ledger::default();
         let pay = |at: usize| ledger.book(&payment(&format!("order-{at}"), &format!("{at}"), "2"));
         for at in 0..=MOST {
-            pay(at).unwrap().note(Fate::Taken);
+            pay(at).unwrap().note(Paid::Yes(Instant::now()));
         }
         assert!(pay(0).is_ok());
         for at in [2, MOST / 2, MOST] {

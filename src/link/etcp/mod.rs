@@ -5,7 +5,7 @@ mod ledger;
 pub mod rules;
 mod users;
 
-use self::ledger::{Fate, Ledger};
+use self::ledger::{Ledger, Paid};
 use self::users::{Users, Way, Whose};
 use super::dial::Cancel;
 use super::health::Health;
@@ -13,7 +13,7 @@ use super::http::Client;
 use super::{Link, Members, Pending, Request, shown};
 use crate::catalogue::{Interface, Platform};
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Fate, Result, UNSAID};
 use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{form, sign};
@@ -117,7 +117,7 @@ impl EtcpLink {
         let outcome = self.ask(interface, data, deadline);
         let may_be_sent = match &outcome {
             Ok(reply) => code(reply) == Some(0),
-            Err(error) => may_be_there(error),
+            Err(error) => error.fate() == Fate::Unknown,
         };
         if !may_be_sent {
             self.users.free_code(phone);
@@ -154,7 +154,7 @@ impl EtcpLink {
         let ask = |data: &Members| {
             let outcome = self.ask(interface, data, deadline);
             if let Some(payment) = &payment {
-                payment.note(Fate::of(&outcome));
+                payment.note(Paid::of(&outcome));
             }
             outcome
         };
@@ -225,7 +225,12 @@ impl EtcpLink {
         if self.users.may_renew(phone, stale, deadline) {
             let outcome = self.sign_in(phone, app_id, deadline);
             self.users.renewed(phone);
-            let token = outcome?;
+            // Also when nothing is known of the login: the call itself was not sent.
+            let unsent = |error: Error| match error.fate() {
+                Fate::Unknown => Error::new(Code::Offline, format!("{}; the call was not sent", error.message)),
+                _ => error,
+            };
+            let token = outcome.map_err(unsent)?;
             self.log.info(format_args!("etcp: a user was logged in again"));
             // Perhaps the one of before: whether a login makes a new one after its day is not documented.
             return Ok(token);
@@ -233,7 +238,7 @@ impl EtcpLink {
         match self.users.whose(None, Some(phone)) {
             Whose::Known { token, .. } if Some(token.as_str()) != stale => Ok(token),
             _ => {
-                Err(Error::new(Code::Timeout, "the login of this user was not renewed in time; the call was not sent"))
+                Err(Error::new(Code::Offline, "the login of this user was not renewed in time; the call was not sent"))
             }
         }
     }
@@ -326,11 +331,6 @@ fn text(data: &Members, name: &str) -> Option<String> {
     }
 }
 
-/// Of a call that failed: whether ETCP may have taken it.
-fn may_be_there(error: &Error) -> bool {
-    matches!(error.code, Code::Broken | Code::Timeout | Code::Protocol | Code::Http)
-}
-
 fn code(reply: &Members) -> Option<i64> {
     let text = text(reply, "code")?;
     // Some libraries write every number with a fraction.
@@ -350,7 +350,7 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let Some(mut reply) = json::members_of(body) else {
         return Err(wrong("what is no JSON object"));
     };
-    let code = code(&reply).ok_or_else(|| wrong("without code: whether it was done is not known"))?;
+    let code = code(&reply).ok_or_else(|| wrong(&format!("without code{UNSAID}")))?;
     if code != 0 {
         let said = text(&reply, "message").unwrap_or_default();
         reply.insert("errmsg", Value::from(codes::explain(code, &said)));

@@ -159,8 +159,8 @@ impl Client {
         head
     }
 
-    /// Sends `body` and waits for the answer, whatever its status. [`Code::Broken`] and [`Code::Timeout`] mean that the
-    /// server may have taken it; with every other error it has not.
+    /// Sends `body` and waits for the answer, whatever its status. Whether the server may have taken it is the error's
+    /// [`Fate`](crate::error::Fate).
     pub fn post(&self, target: &Target, body: &(impl AsRef<[u8]> + ?Sized), deadline: Instant) -> Result<Response> {
         self.ask("POST", target, Some(body.as_ref()), deadline)
     }
@@ -256,7 +256,8 @@ impl Client {
                 let took = started.elapsed().as_millis();
                 Error::new(Code::Timeout, format!("{host} did not answer within {took} ms"))
             }
-            ureq::Error::Io(error) => tls::explain(host, &error).unwrap_or_else(|| broken(&error)),
+            // Also of TLS: connecting tells its own troubles, so this one came after the request went out.
+            ureq::Error::Io(error) => broken(&error),
             ureq::Error::BodyExceedsLimit(limit) => {
                 Error::new(Code::Protocol, format!("{host} answered more than {limit} bytes"))
             }

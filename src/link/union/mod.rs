@@ -8,9 +8,9 @@ use super::dial::Cancel;
 use super::health::Health;
 use super::http::Client;
 use super::{Link, Members, Pending, Request, shown};
-use crate::catalogue::{Class, Interface, Platform, is_number, same_value};
+use crate::catalogue::{Interface, Platform, is_number, same_value};
 use crate::config::Config;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, UNSAID};
 use crate::json::{self, Value, members};
 use crate::log::{Level, Log};
 use crate::wire::{envelope, form, sign};
@@ -71,7 +71,6 @@ impl UnionLink {
     fn exchange(&self, interface: &Interface, url: &str, body: &str, deadline: Instant) -> Result<Members> {
         let target = self.client.target(url, JSON)?;
         let answered = self.client.post(&target, body, deadline).and_then(|response| response.ok());
-        let answered = answered.map_err(|error| doubted(interface, error));
         let reply = answered.and_then(|body| read(interface, &body));
         self.health.note(&reply);
         if self.log.is_on(Level::Trace)
@@ -104,19 +103,6 @@ fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(0))
 }
 
-/// A charge that some server on the way gave up is perhaps made: "try again later" would be the wrong advice.
-fn doubted(interface: &Interface, mut error: Error) -> Error {
-    if let Some(status) = error.status.filter(|status| matches!(status, 408 | 500..=599))
-        && interface.class == Class::Money
-    {
-        error.message = format!(
-            "{}: the platform answered HTTP {status}: whether it was done is not known, ask before you send it again",
-            interface.id
-        );
-    }
-    error
-}
-
 fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
     let wrong = |why: String| Error::new(Code::Protocol, format!("{}: Bolink answered {why}", interface.id));
     let mut reply = match json::received_bytes(body) {
@@ -125,7 +111,7 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
         Err(error) => return Err(wrong(format!("what is not JSON: {error}"))),
     };
     if let Some(why) = unsaid(interface, &reply) {
-        return Err(wrong(format!("{why}: whether it was done is not known")));
+        return Err(wrong(format!("{why}{UNSAID}")));
     }
     // API 8.2: the outcome proper is inside data, as JSON text; where it is no text it means the same.
     let inner = match reply.get("data") {
@@ -138,7 +124,7 @@ fn read(interface: &Interface, body: &[u8]) -> Result<Members> {
         && let Some(state) = inner.get("state")
     {
         if !is_number(state) {
-            return Err(wrong("a state inside data that is no number: whether it was done is not known".into()));
+            return Err(wrong(format!("a state inside data that is no number{UNSAID}")));
         }
         reply.insert("state", state.clone());
         // And so does the reason: the message around it says that the report was read.

@@ -40,6 +40,13 @@ pub fn problems(interface: &Interface, members: &Members) -> Vec<String> {
                 problems.push(format!("{}: at least one is required by API 4.1, all missing", keys.join(", ")));
             }
         }
+        "union.queryOrderState" if given("query_type").is_none() && given("order_id").is_none() => {
+            problems.push("order_id: required by API 4.3 without query_type, missing".to_owned());
+        }
+        "union.openInvoice" if given("open_type").is_none() => {
+            let lacking = ["tax_rate", "good_name", "tax_code"].into_iter().filter(|name| given(name).is_none());
+            problems.extend(lacking.map(|name| format!("{name}: required by API 6.3 without open_type, missing")));
+        }
         _ => {}
     }
     problems
@@ -81,6 +88,14 @@ mod tests {
         assert!(of("union.etcPayApi", json!({}))[0].contains("etc.pay_type"));
         assert!(of("union.etcPayApi", json!({"pay_type": "jyyh"})).is_empty());
         assert!(of("union.addorder", json!({})).is_empty());
+    }
+
+    #[test]
+    fn what_one_member_stands_for_another_must() {
+        assert_eq!(of("union.openInvoice", json!({"tax_rate": 8, "good_name": ""})).len(), 2);
+        assert!(of("union.openInvoice", json!({"open_type": 0})).is_empty());
+        assert_eq!(of("union.queryOrderState", json!({"park_id": "1"})).len(), 1);
+        assert!(of("union.queryOrderState", json!({"query_type": 1})).is_empty());
     }
 
     #[test]
