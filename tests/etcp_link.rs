@@ -51,9 +51,19 @@ struct Platform {
     tokens: HashMap<String, String>,
     given: usize,
     fee: String,
+    /// What the next payments are answered.
+    says: Vec<&'static str>,
 }
 
 impl Platform {
+    fn reply(&mut self, call: Call) -> String {
+        if call.name == "orderpaid" && !self.says.is_empty() {
+            self.calls.push(call);
+            return self.says.remove(0).to_owned();
+        }
+        self.answer(call).to_string()
+    }
+
     fn answer(&mut self, call: Call) -> Value {
         let phone = call.data["mobilePhone"].as_str().unwrap_or_default().to_owned();
         let token = call.data["token"].as_str().unwrap_or_default().to_owned();
@@ -85,8 +95,7 @@ struct Bench {
 fn bench(options: Value) -> Bench {
     let platform = Arc::<Mutex<Platform>>::default();
     let for_server = platform.clone();
-    let server =
-        Server::answering(move |asked| answer(200, &for_server.lock().unwrap().answer(call(asked)).to_string()));
+    let server = Server::answering(move |asked| answer(200, &for_server.lock().unwrap().reply(call(asked))));
     let mut etcp = json!({"base": server.url(""), "merchant_no": NO, "merchant_key": KEY, "app_id": "ETCP"});
     for (name, value) in options.as_object().unwrap() {
         etcp[name] = value.clone();
@@ -339,6 +348,41 @@ fn a_payment_is_the_remaining_fee_and_made_once() {
     bench.platform.lock().unwrap().fee = "3.00".into();
     assert!(bench.call("orderunpay", json!({"plateNumber": "渝DE3787"})).error.is_none());
     assert!(bench.call("orderpaid", payment(json!("3"), "2")).error.is_none());
+}
+
+/// An order is not paid twice because its payment has two numbers.
+#[test]
+fn a_second_number_waits_until_the_first_is_known() {
+    let bench = bench(json!({"phone": PHONE}));
+    let ask = || assert!(bench.call("orderunpay", json!({"plateNumber": "渝DE3787"})).error.is_none());
+    let pay = |number: &str| bench.call("orderpaid", payment(json!("2"), number));
+    let paid = || bench.names().iter().filter(|name| *name == "orderpaid").count();
+    let says = |next: &[&'static str]| bench.platform.lock().unwrap().says = next.to_vec();
+    ask();
+    // Known to have failed: another number may follow at once.
+    says(&[r#"{"code":8,"message":"x"}"#]);
+    assert_eq!(code(&pay("1")), Some(Code::Refused));
+    // An answer that does not tell, and ETCP's own fault: either may have been taken.
+    for (round, answer) in [(0, "<html>"), (1, r#"{"code":2,"message":"x"}"#)] {
+        let (first, second) = (format!("{round}-first"), format!("{round}-second"));
+        says(&[answer]);
+        assert!(pay(&first).error.is_some());
+        let outcome = pay(&second);
+        assert_eq!(code(&outcome), Some(Code::Invalid), "{outcome:?}");
+        assert!(message(&outcome).contains("8.7") && message(&outcome).contains(&first), "{outcome:?}");
+        // The same under its own number; that this is refused does not tell what became of it the first time.
+        says(&[r#"{"code":7,"message":"x"}"#]);
+        assert_eq!(code(&pay(&first)), Some(Code::Refused));
+        assert_eq!(code(&pay(&second)), Some(Code::Invalid));
+        // The fee is due still: it was not taken.
+        ask();
+        let before = paid();
+        says(&[r#"{"code":7,"message":"x"}"#]);
+        assert_eq!(code(&pay(&second)), Some(Code::Refused));
+        assert_eq!(code(&pay(&first)), Some(Code::Invalid), "another followed it");
+        assert_eq!(paid(), before + 1);
+    }
+    assert!(pay("last").error.is_none());
 }
 
 #[test]

@@ -198,18 +198,20 @@ impl Inbox {
     }
 
     /// The open downlink that an answer without a number belongs to: of the same service, and of those that repeat its
-    /// keys the oldest.
+    /// keys the oldest; a push whose caller has hung up comes last.
     pub(crate) fn find_open(&self, service: &str, given: &Members) -> Option<u64> {
-        let state = self.lock();
+        let (state, keep) = (self.lock(), self.limits.keep);
         let fits = |open: &Open| {
             let keys = open.interface.map_or(&[][..], |interface| interface.correlate_by);
             open.service == service
+                && open.since.elapsed() < keep
                 && keys.iter().all(|key| match (given.get(key), open.data.get(key)) {
                     (Some(given), Some(asked)) => same_value(given, asked),
                     _ => true,
                 })
         };
-        state.open.iter().filter(|(_, open)| fits(open)).map(|(id, _)| *id).min()
+        let order = |(id, open): (&u64, &Open)| (is_pushed(open.platform) && !self.pushes.is_awaited(*id), *id);
+        state.open.iter().filter(|(_, open)| fits(open)).map(order).min().map(|(_, id)| id)
     }
 }
 

@@ -40,8 +40,10 @@ pub type Outlet = Box<dyn Fn(Answer) -> bool + Send + Sync>;
 pub struct Limits {
     /// Messages that wait for the software.
     pub queue: usize,
-    /// How long an unanswered one can still be answered.
+    /// How long an unanswered one can still be answered; and how old a command may be to be handed out after a restart.
     pub keep: Duration,
+    /// Whether the software sees the mark `redelivered`: else no command of before is handed out again.
+    pub sees_mark: bool,
     /// How long after opening messages wait for a handler before they are refused for want of one.
     pub grace: Duration,
     /// How long repeats are recognised, in seconds of the store's running time.

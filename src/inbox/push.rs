@@ -9,13 +9,10 @@ use crate::link::Members;
 use crate::store::Taken;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// Pushes that are remembered without a store.
 const MOST: usize = 100_000;
-
-/// Nobody waits longer than this for the answer to a push.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a push gets.
 #[derive(Debug)]
@@ -28,8 +25,8 @@ pub enum Heard {
     Refused(Answer),
 }
 
-/// Hears it, once, on any thread.
-pub type Responder = Box<dyn FnOnce(Heard) + Send>;
+/// Hears it; closed when nobody waits any more.
+pub type Responder = oneshot::Sender<Heard>;
 
 /// Whether a platform's downlinks come as calls, so that nothing can be sent to it on our own account.
 pub(crate) fn is_pushed(platform: Platform) -> bool {
@@ -42,7 +39,7 @@ pub(super) struct Pushes(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    waiting: HashMap<u64, Vec<(Instant, Responder)>>,
+    waiting: HashMap<u64, Vec<Responder>>,
     seen: HashMap<String, Seen>,
     keys: HashMap<u64, String>,
     order: VecDeque<u64>,
@@ -63,11 +60,11 @@ impl Pushes {
         let mut state = self.lock();
         if state.waiting.len() >= 1024 {
             for waiting in state.waiting.values_mut() {
-                waiting.retain(|(since, _)| since.elapsed() < PATIENCE);
+                waiting.retain(|responder| !responder.is_closed());
             }
             state.waiting.retain(|_, waiting| !waiting.is_empty());
         }
-        state.waiting.entry(id).or_default().push((Instant::now(), responder));
+        state.waiting.entry(id).or_default().push(responder);
     }
 
     /// Those who wait for one event wait for another: the push is a repeat of it.
@@ -91,9 +88,15 @@ impl Pushes {
 
     pub(super) fn respond(&self, id: u64, heard: impl Fn() -> Heard) {
         let waiting = self.lock().waiting.remove(&id).unwrap_or_default();
-        for (_, responder) in waiting {
-            responder(heard());
+        for responder in waiting {
+            // The platform may have hung up; it asks again.
+            let _ = responder.send(heard());
         }
+    }
+
+    /// Whether anybody still waits for the answer to a push.
+    pub(super) fn is_awaited(&self, id: u64) -> bool {
+        self.lock().waiting.get(&id).is_some_and(|waiting| waiting.iter().any(|responder| !responder.is_closed()))
     }
 
     /// What is known of a push, where no store keeps it.
@@ -150,7 +153,7 @@ impl Inbox {
             self.take_in(event);
         } else {
             self.take_in(event);
-            responder(Heard::Noted);
+            let _ = responder.send(Heard::Noted);
         }
     }
 

@@ -4,10 +4,10 @@
 use super::memory::{MOST, parse_answer};
 use super::push::is_pushed;
 use super::{Answer, Event, Inbox, State, closed};
-use crate::catalogue::Platform;
+use crate::catalogue::{Class, Platform};
 use crate::error::Result;
 use crate::json;
-use crate::store::{Replaced, StoredEvent};
+use crate::store::{Replaced, StoredEvent, now_ms};
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -105,6 +105,12 @@ impl Inbox {
             }
             return Ok(());
         }
+        if self.is_past(&event, stored) {
+            let (name, service) = (event.platform.name(), &event.service);
+            self.log.warn(format_args!("{name}: {service} of before the restart is not handed out again"));
+            self.forget(&event);
+            return Ok(());
+        }
         event.redelivered = true;
         if let Some(store) = self.store.as_ref().filter(|_| event.platform == Platform::Library) {
             let (is_known, is_old) = store.knew_at_open(event.id);
@@ -123,6 +129,18 @@ impl Inbox {
         }
         self.line_up(state, event);
         Ok(())
+    }
+
+    /// Whether it is a command whose moment has gone: a barrier does not open for a car that left long ago. The store's time
+    /// stands still while it is closed, and the machine's clock can jump: it must be young by both.
+    fn is_past(&self, event: &Event, stored: &StoredEvent) -> bool {
+        if event.interface.is_none_or(|interface| interface.class != Class::Command) {
+            return false;
+        }
+        let keep = self.limits.keep;
+        let by_clock = Duration::from_millis(now_ms().abs_diff(stored.received));
+        let by_store = self.store.as_ref().map_or(0, |store| store.seconds().abs_diff(stored.seen));
+        !self.limits.sees_mark || by_clock > keep || Duration::from_secs(by_store) > keep
     }
 
     /// Sends the answers that were recalled; once there is an outlet.

@@ -67,11 +67,7 @@ async fn ask(front: &Front, platform: Platform, push: Push) -> Reply {
     front.counts.pushes.fetch_add(1, Ordering::Relaxed);
     let documented = push.interface.map(|interface| Duration::from_millis(interface.deadline_ms.into()));
     let patience = documented.filter(|time| !time.is_zero()).unwrap_or(USUAL) * SHARE.0 / SHARE.1;
-    let (sender, heard) = oneshot::channel();
-    let responder = Box::new(move |heard| {
-        // The platform may have hung up; it asks again.
-        let _ = sender.send(heard);
-    });
+    let (responder, heard) = oneshot::channel();
     front.inbox.ask(platform, push.message, responder);
     let reply = match timeout(patience, heard).await {
         Ok(Ok(Heard::Answer(answer))) => reply::answer(&answer),

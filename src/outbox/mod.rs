@@ -3,7 +3,7 @@
 
 mod age;
 mod line;
-mod verdict;
+pub(crate) mod verdict;
 mod worker;
 
 use self::line::Line;
@@ -16,7 +16,7 @@ use crate::link::Link;
 use crate::link::dial::Cancel;
 use crate::log::Log;
 use crate::sdk::Outcome;
-use crate::store::{Dropped, NewRecord, Store};
+use crate::store::{Dropped, NewRecord, Reader, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub before: i64,
 }
 
-/// The outbox of a handle.
+/// The outbox of a handle; its workers end with it.
 pub struct Outbox {
     shared: Arc<Shared>,
     lines: Vec<Arc<Line>>,
@@ -92,38 +92,36 @@ impl Outbox {
             attempts: config.number("outbox.attempts"),
             max_age: config.number("store.max_age_days") * 86_400,
         });
-        let mut lines = Vec::new();
-        let mut workers = Vec::new();
+        let mut outbox = Outbox {
+            shared: shared.clone(),
+            lines: Vec::new(),
+            workers: Mutex::default(),
+            most_records: config.number("store.max_records"),
+            most_bytes: config.number("store.max_bytes"),
+        };
         for at in 0..shared.links.len() {
             let platform = shared.links[at].platform();
             // The cloud takes one request at a time anyway.
             let lanes = if platform == Platform::Cloud { 1 } else { config.number("outbox.lanes") };
             let line = Arc::new(Line::new(platform, shared.clone()));
+            outbox.lines.push(line.clone());
             for _ in 0..lanes.max(1) {
                 let (line, shared) = (line.clone(), shared.clone());
-                let worker = thread::Builder::new()
-                    .name("parklink-outbox".into())
-                    .spawn(move || worker::work(&line, &shared, shared.links[at].as_ref()))
-                    .map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
-                workers.push(worker);
+                outbox.spawn("parklink-outbox", move || worker::work(&line, &shared, shared.links[at].as_ref()))?;
             }
-            lines.push(line);
         }
-        if shared.max_age > 0 && !lines.is_empty() {
-            let (lines, shared) = (lines.clone(), shared.clone());
-            let worker = thread::Builder::new()
-                .name("parklink-age".into())
-                .spawn(move || age::watch(&lines, &shared))
-                .map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
-            workers.push(worker);
+        if shared.max_age > 0 && !outbox.lines.is_empty() {
+            let lines = outbox.lines.clone();
+            outbox.spawn("parklink-age", move || age::watch(&lines, &shared))?;
         }
-        Ok(Outbox {
-            shared,
-            lines,
-            workers: Mutex::new(workers),
-            most_records: config.number("store.max_records"),
-            most_bytes: config.number("store.max_bytes"),
-        })
+        Ok(outbox)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let worker = thread::Builder::new().name(name.into()).spawn(work);
+        let worker = worker.map_err(|error| Error::new(Code::Io, format!("no thread for the outbox: {error}")))?;
+        self.workers.get_mut().unwrap_or_else(PoisonError::into_inner).push(worker);
+        Ok(())
     }
 
     /// Where the records are.
@@ -213,14 +211,14 @@ impl Outbox {
     }
 
     /// Waits until nothing waits any more, at most until then. Tells how many still do.
-    pub fn flush(&self, deadline: Instant) -> u64 {
+    pub fn flush(&self, deadline: Instant) -> Result<u64> {
         loop {
             let left = self.shared.store.total().records;
-            if left <= 0 {
-                return 0;
+            if left <= 0 || Instant::now() >= deadline {
+                return Ok(left.max(0).unsigned_abs());
             }
-            if Instant::now() >= deadline || !self.shared.stop.sleep(Duration::from_millis(10)) {
-                return left.unsigned_abs();
+            if !self.shared.stop.sleep(Duration::from_millis(10)) {
+                return Err(Error::new(Code::Closed, format!("the handle was closed while {left} records waited")));
             }
         }
     }
@@ -234,10 +232,18 @@ impl Outbox {
 
     /// For `parklink_status`, by link.
     pub fn status(&self) -> Value {
-        let lines = self.lines.iter().map(|line| (line.platform.name().to_owned(), line.status()));
-        let mut status: Members = lines.collect();
-        let total = self.shared.store.total();
-        let dead = self.shared.store.read(|reader| reader.dead_count()).unwrap_or(-1);
+        let store = &self.shared.store;
+        let total = store.total();
+        let mut oldest = Vec::new();
+        if total.records > 0 {
+            let of = |reader: &Reader| self.lines.iter().map(|line| reader.oldest(line.platform.name())).collect();
+            oldest = store.read(of).unwrap_or_default();
+        }
+        let oldest = oldest.into_iter().chain(std::iter::repeat(None));
+        let lines = self.lines.iter().zip(oldest);
+        let mut status: Members =
+            lines.map(|(line, oldest)| (line.platform.name().to_owned(), line.status(oldest))).collect();
+        let dead = store.dead_count();
         status.insert("total", members! {"records": total.records, "bytes": total.bytes, "dead": dead});
         Value::Object(status)
     }
@@ -252,6 +258,14 @@ impl Outbox {
         }
         for line in &self.lines {
             line.write_down_and_wait();
+        }
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        if !self.workers.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.stop();
         }
     }
 }

@@ -127,7 +127,7 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             let pause = Duration::from_millis(100);
             line.settle(record, Settled::Again { data, error: error.message }, outcome, Some(pause));
         }
-        Verdict::NoLink(error) => line.put_back(record, &error, Some(ASK)),
+        Verdict::NoLink(error) => line.put_back(record, &error, None),
         Verdict::Busy(error, wait) => line.put_back(record, &error, wait),
     }
 }

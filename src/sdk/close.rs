@@ -21,6 +21,9 @@ impl Sdk {
         if let Some(listener) = &self.listener {
             listener.shut();
         }
+        if let Some(files) = self.files.get() {
+            files.break_off();
+        }
         self.answers.drain(deadline);
         for link in self.links.iter() {
             link.shut();
@@ -33,11 +36,11 @@ impl Sdk {
         self.log.set_tap(None);
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(50));
         let (unanswered, has_ended) = self.inbox.close(left);
-        if let Some(outbox) = &self.outbox {
+        if let Some(store) = &self.store {
             // What is still under way gets to the disk, and whoever opens the folder next does not find it locked.
-            outbox.store().close();
+            store.close();
         }
-        let records = self.outbox.as_ref().map_or(0, |outbox| outbox.store().total().records.max(0).unsigned_abs());
+        let records = self.store.as_ref().map_or(0, |store| store.total().records.max(0).unsigned_abs());
         self.log.info(format_args!(
             "closed: {unanswered} downlinks without an answer, {unsent} answers not sent, {records} records wait on disk"
         ));

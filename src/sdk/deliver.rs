@@ -136,15 +136,16 @@ impl Sdk {
         let ways = self.ways(service, target, &candidates)?;
         for way in &ways {
             self.check(way.interface, &members, Side::Request)?;
-            let Some(interface) = way.interface else { continue };
-            if interface.asks_now(&members) {
-                let message =
-                    format!("{service} with this pay_type asks for money now; it is never sent late: use upload");
-                return Err(Error::new(Code::Unsupported, message));
-            }
-            if !interface.durable && self.validation != Validation::Off {
-                let message = format!("{service} ({}) is a question, not a record: use upload", interface.section);
-                return Err(Error::new(Code::Unsupported, message));
+            if let Some(interface) = way.interface {
+                if interface.asks_now(&members) {
+                    let message =
+                        format!("{service} with this pay_type asks for money now; it is never sent late: use upload");
+                    return Err(Error::new(Code::Unsupported, message));
+                }
+                if !interface.durable && self.validation != Validation::Off {
+                    let message = format!("{service} ({}) is a question, not a record: use upload", interface.section);
+                    return Err(Error::new(Code::Unsupported, message));
+                }
             }
             self.could_be_sent(way, &members)?;
         }
@@ -165,17 +166,19 @@ impl Sdk {
         self.inbox.set_delivery_handler(handler)
     }
 
-    /// Waits until every stored record has been settled, at most `timeout`; tells how many are left.
+    /// Waits until every stored record has been settled, at most `timeout`; tells how many are left. An end of the handle ends it
+    /// with [`Code::Closed`].
     pub fn flush(&self, timeout: Duration) -> Result<u64> {
         if self.is_in_callback() {
             return Err(Error::new(Code::InCallback, "flush would wait for the callback that it is called from"));
         }
-        Ok(self.outbox()?.flush(Instant::now() + timeout))
+        self.outbox()?.flush(Instant::now() + timeout)
     }
 
     /// Dead letters after a number, oldest first, as JSON lines of an array.
     pub fn dead(&self, after: u64, limit: u32) -> Result<Value> {
-        let letters = self.outbox()?.store().read(|reader| reader.dead_after(after.cast_signed(), i64::from(limit)))?;
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let letters = self.outbox()?.store().read(|reader| reader.dead_after(after, i64::from(limit)))?;
         let shown = letters.into_iter().map(|dead| {
             let parsed = |text: &str| json::parse(text).unwrap_or_default();
             members! {

@@ -25,7 +25,9 @@ impl Sdk {
         let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
         let file = self.allowed_file(text("filepath"))?;
         let patience = self.config.millis("bolink.request_timeout_ms");
-        let client = Client::new(&self.config, patience, self.log.clone(), self.closing.clone())?;
+        // Kept, so that closing can break it off.
+        let client = || Client::new(&self.config, patience, self.log.clone(), self.closing.clone());
+        let client = self.files.get_or_try_init(client)?;
         let target =
             client.target(text("url"), &format!("multipart/form-data; boundary={BOUNDARY}")).map_err(of_url)?;
         self.check_host(target.uri().host().unwrap_or_default())?;

@@ -26,10 +26,13 @@ use crate::error::{Code, Error, Result};
 use crate::inbox::{Inbox, Limits};
 use crate::json::{self, Value, members};
 use crate::link::dial::Cancel;
+use crate::link::http::Client;
 use crate::link::{Link, Members};
 use crate::listener::Listener;
 use crate::log::Log;
 use crate::outbox::Outbox;
+use crate::store::Store;
+use once_cell::sync::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -46,7 +49,10 @@ pub struct Sdk {
     links: Arc<Vec<Box<dyn Link>>>,
     answers: Answers,
     listener: Option<Listener>,
+    store: Option<Arc<Store>>,
     outbox: Option<Outbox>,
+    /// What sends files (SDK 2.32), from the first one on.
+    files: OnceCell<Client>,
     validation: Validation,
     limits: CallLimits,
     is_closed: AtomicBool,
@@ -73,39 +79,57 @@ impl std::fmt::Debug for Sdk {
 impl Sdk {
     /// Starts the links; they connect by themselves, this does not wait for them.
     pub fn open(config: Config) -> Result<Sdk> {
+        Self::open_for(config, true)
+    }
+
+    /// The same for software that may not see which downlinks come `redelivered`.
+    pub(crate) fn open_for(config: Config, sees_mark: bool) -> Result<Sdk> {
         let log = Arc::new(open::log(&config)?);
         let limits = Limits {
             queue: usize::try_from(config.number("events.queue")).unwrap_or(usize::MAX),
             keep: Duration::from_secs(config.number("events.keep_s").unsigned_abs()),
+            sees_mark,
             grace: GRACE,
             window_seconds: config.number("store.window_days") * 86_400,
         };
-        let store = deliver::open_store(&config, &log)?;
-        let inbox = Inbox::open(limits, log.clone(), store.clone())?;
-        let links = open::links(&config, &log, &inbox).inspect_err(|_| {
-            inbox.close(Duration::ZERO);
-        })?;
-        let links = Arc::new(links);
-        let answers = Answers::start(&links, &inbox, &log)?;
-        inbox.set_outlet(Some(answers.outlet()));
-        inbox.send_recalled();
-        let outbox =
-            store.map(|store| Outbox::start(&config, store, links.clone(), inbox.clone(), log.clone())).transpose()?;
-        let validation = Validation::of(&config);
-        for name in &config.unknown {
-            log.warn(format_args!("the init member {name} is not known and has no effect"));
-        }
-        let limits = CallLimits {
+        let call_limits = CallLimits {
             text: usize::try_from(config.number("limits.text_bytes")).unwrap_or(usize::MAX),
             keeps: config.word("outbox.when_offline") == "queue",
             cloud: config.millis("cloud.request_timeout_ms"),
             bolink: config.millis("bolink.request_timeout_ms"),
         };
-        let is_closed = AtomicBool::new(false);
-        let closing = Arc::default();
-        let mut sdk =
-            Sdk { closing, limits, config, log, inbox, links, answers, listener: None, outbox, validation, is_closed };
-        // Last: whoever is pushed finds everything in place, and when this fails all the rest is closed.
+        let store = deliver::open_store(&config, &log)?;
+        let inbox = Inbox::open(limits, log.clone(), store.clone()).inspect_err(|_| {
+            store.iter().for_each(|store| store.close());
+        })?;
+        // From here on whatever fails closes all the rest: what is not opened yet is empty.
+        let mut sdk = Sdk {
+            validation: Validation::of(&config),
+            config,
+            log,
+            inbox,
+            links: Arc::default(),
+            answers: Answers::default(),
+            listener: None,
+            store,
+            outbox: None,
+            files: OnceCell::new(),
+            limits: call_limits,
+            is_closed: AtomicBool::new(false),
+            closing: Arc::default(),
+        };
+        sdk.links = Arc::new(open::links(&sdk.config, &sdk.log, &sdk.inbox)?);
+        sdk.answers = Answers::start(&sdk.links, &sdk.inbox, &sdk.log)?;
+        sdk.inbox.set_outlet(Some(sdk.answers.outlet()));
+        sdk.inbox.send_recalled();
+        if let Some(store) = &sdk.store {
+            let (links, inbox) = (sdk.links.clone(), sdk.inbox.clone());
+            sdk.outbox = Some(Outbox::start(&sdk.config, store.clone(), links, inbox, sdk.log.clone())?);
+        }
+        for name in &sdk.config.unknown {
+            sdk.log.warn(format_args!("the init member {name} is not known and has no effect"));
+        }
+        // Last: whoever is pushed finds everything in place.
         sdk.listener = Listener::open(&sdk.config, &sdk.log, &sdk.inbox)?;
         Ok(sdk)
     }

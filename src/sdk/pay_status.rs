@@ -13,6 +13,12 @@ impl Sdk {
         find(Platform::Bolink).or_else(|| find(Platform::Cloud)).is_some_and(|link| link.hears())
     }
 
+    /// How a link stands: `up`, `connecting`, `down`, `refused`, `closed`.
+    pub(crate) fn state_of(&self, platform: Platform) -> Option<String> {
+        let link = self.links.iter().find(|link| link.platform() == platform)?;
+        link.status().get("state").and_then(Value::as_str).map(str::to_owned)
+    }
+
     pub(super) fn pay_status(&self, members: &Members) -> Result<Outcome> {
         self.check(catalogue::by_id("bolink.pay_status"), members, Side::Request)?;
         let car_number = members.get("car_number").and_then(Value::as_str).unwrap_or_default();

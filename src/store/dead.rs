@@ -51,6 +51,7 @@ impl Store {
                 desk.prepare_cached("DELETE FROM dead WHERE id = ?1")?.execute([id])?;
                 desk.count(platform, number, Count { records: 1, bytes: size_of(&data) });
             }
+            desk.count_dead(-(rows.len() as i64));
             Ok(rows.len() as u64)
         })
     }
@@ -58,19 +59,15 @@ impl Store {
     /// Deletes dead letters, all or those of a ticket. Tells how many.
     pub fn delete_dead(&self, ticket: Option<u64>) -> Result<u64> {
         let ticket = ticket.map(u64::cast_signed);
-        self.write_and_wait(move |connection| {
-            connection.execute("DELETE FROM dead WHERE ?1 IS NULL OR ticket = ?1", [ticket])
+        self.write_and_wait(move |desk| {
+            let count = desk.execute("DELETE FROM dead WHERE ?1 IS NULL OR ticket = ?1", [ticket])?;
+            desk.count_dead(-(count as i64));
+            Ok(count as u64)
         })
-        .map(|count| count as u64)
     }
 }
 
 impl Reader {
-    /// How many dead letters there are.
-    pub fn dead_count(&self) -> Result<i64> {
-        self.run(|connection| connection.query_row("SELECT count(*) FROM dead", [], |row| row.get(0)))
-    }
-
     /// Dead letters after one, oldest first.
     pub fn dead_after(&self, id: i64, limit: i64) -> Result<Vec<Dead>> {
         self.run(|connection| {

@@ -100,6 +100,11 @@ impl<'a> Desk<'a> {
         self.changes.borrow_mut().add(platform, id, by);
     }
 
+    /// Dead letters came or went.
+    pub fn count_dead(&self, by: i64) {
+        self.changes.borrow_mut().add_dead(by);
+    }
+
     /// The last before the commit: writes down what is due. What has changed counts when it is on disk.
     pub fn finish(self, seconds: i64) -> rusqlite::Result<(Ledger, Changes)> {
         let mut ledger = self.ledger.get();

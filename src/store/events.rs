@@ -43,6 +43,10 @@ pub struct StoredEvent {
     pub message: String,
     /// The answer that the platform may not have yet.
     pub answer: Option<String>,
+    /// When it came, milliseconds since 1970 by the machine's clock.
+    pub received: i64,
+    /// When its platform last said it, in the store's running time.
+    pub seen: i64,
 }
 
 fn take(connection: &Connection, event: &NewEvent, seconds: i64) -> rusqlite::Result<Taken> {
@@ -156,7 +160,7 @@ impl Reader {
     /// Downlinks between these numbers that are not finished, oldest first.
     pub fn unfinished_events(&self, after: u64, until: u64, limit: i64) -> Result<Vec<StoredEvent>> {
         self.run(|connection| {
-            let sql = "SELECT id, platform, message, answer FROM event
+            let sql = "SELECT id, platform, message, answer, received, seen FROM event
                        WHERE delivered = 0 AND id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
             let mut select = connection.prepare_cached(sql)?;
             let rows = select.query_map(params![after.cast_signed(), until.cast_signed(), limit], |row| {
@@ -166,6 +170,8 @@ impl Reader {
                     platform: row.get(1)?,
                     message: row.get(2)?,
                     answer: row.get(3)?,
+                    received: row.get(4)?,
+                    seen: row.get(5)?,
                 })
             })?;
             rows.collect()

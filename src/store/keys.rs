@@ -181,14 +181,61 @@ pub fn list(connection: &Connection, mut numbers: Range<i64>) -> rusqlite::Resul
     Ok(())
 }
 
-/// Deletes the entries of the oldest span when none of its records waits any more.
+/// Deletes the entries of every span in which no record waits any more.
 pub fn sweep(connection: &Connection) -> rusqlite::Result<()> {
-    let first = connection.prepare_cached("SELECT min(place) FROM key")?.query_row([], |row| row.get(0))?;
-    let Some(place): Option<i64> = first else { return Ok(()) };
-    let span = place >> ROWS;
+    let next = "SELECT min(place) FROM key WHERE place >= ?1";
+    let mut from = i64::MIN;
+    while let Some(place) = connection.prepare_cached(next)?.query_row([from], |row| row.get::<_, Option<i64>>(0))? {
+        let span = place >> ROWS;
+        sweep_span(connection, span)?;
+        from = (span + 1) << ROWS;
+    }
+    Ok(())
+}
+
+/// The same of the spans of these records, which have gone.
+pub fn sweep_of(connection: &Connection, gone: impl Iterator<Item = i64>) -> rusqlite::Result<()> {
+    let mut spans: Vec<i64> = gone.map(|id| id >> SPAN).collect();
+    spans.sort_unstable();
+    spans.dedup();
+    spans.into_iter().try_for_each(|span| sweep_span(connection, span))
+}
+
+fn sweep_span(connection: &Connection, span: i64) -> rusqlite::Result<()> {
     let sql = "SELECT 1 FROM record WHERE id >= ?1 AND id < ?2 LIMIT 1";
     if connection.prepare_cached(sql)?.exists([span << SPAN, (span + 1) << SPAN])? {
         return Ok(());
     }
-    connection.prepare_cached("DELETE FROM key WHERE place < ?1")?.execute([(span + 1) << ROWS]).map(|_| ())
+    let sql = "DELETE FROM key WHERE place >= ?1 AND place < ?2";
+    connection.prepare_cached(sql)?.execute([span << ROWS, (span + 1) << ROWS]).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One record that nothing sends any more must not keep the entries of all that came after it.
+    #[test]
+    fn a_record_that_stays_keeps_its_own_span_only() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        let span = 1_i64 << SPAN;
+        for id in [1, span + 1, 2 * span + 1, 2 * span + 2, 3 * span + 1] {
+            let sql = "INSERT INTO record (id, ticket, platform, service, order_key, class, data, created)
+                       VALUES (?1, ?1, 'union', 'x', 'order_id=' || ?1, 'record', '{}', 0)";
+            connection.execute(sql, [id]).unwrap();
+        }
+        list(&connection, 0..4 * span).unwrap();
+        let spans = || -> Vec<i64> {
+            let mut select = connection.prepare("SELECT DISTINCT place >> 6 FROM key ORDER BY 1").unwrap();
+            select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(spans(), [0, 1, 2, 3]);
+        connection.execute("DELETE FROM record WHERE id IN (?1, ?2)", [span + 1, 2 * span + 1]).unwrap();
+        sweep(&connection).unwrap();
+        assert_eq!(spans(), [0, 2, 3]);
+        connection.execute("DELETE FROM record WHERE id > 1", []).unwrap();
+        sweep(&connection).unwrap();
+        assert_eq!(spans(), [0]);
+    }
 }

@@ -131,21 +131,26 @@ impl Store {
         self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0)
     }
 
-    /// Puts work into the next commit; `done` hears, on the writer's thread, what its last run made when that is on disk.
+    /// Puts work into the next commit; `done` hears, on the writer's thread, what its last run made when that is on disk; when
+    /// the store is closed, at once and here.
     pub fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) {
-        self.push(work, done, false);
+        if let Err(job) = self.push(work, done, false) {
+            (job.done)(Err(queue::closed()));
+        }
     }
 
+    /// Gives the job back when nothing is written any more: `done` never runs in here, where the caller may hold a lock that
+    /// it takes.
     fn push<T: Send + 'static>(
         &self,
         mut work: impl FnMut(&Desk<'_>) -> rusqlite::Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
         is_patient: bool,
-    ) {
+    ) -> std::result::Result<(), Job> {
         let made = Arc::new(Mutex::new(None));
         let slot = made.clone();
         let work = move |desk: &Desk<'_>| {
@@ -157,10 +162,7 @@ impl Store {
             let value = made.lock().unwrap_or_else(PoisonError::into_inner).take();
             done(outcome.and_then(|()| value.ok_or_else(gone)));
         };
-        let job = Job { work: Box::new(work), done: Box::new(done), is_patient };
-        if let Err(job) = self.queue.push(job) {
-            (job.done)(Err(queue::closed()));
-        }
+        self.queue.push(Job { work: Box::new(work), done: Box::new(done), is_patient })
     }
 
     /// Puts work into the next commit and waits until it is on disk; what the last run of `work` made is returned.

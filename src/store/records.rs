@@ -1,9 +1,8 @@
 //! Records on their way to a platform, and those that cannot be delivered.
 
 use super::desk::Desk;
-use super::keys;
 use super::spans::Count;
-use super::{Reader, Store, now_ms};
+use super::{Reader, Store, keys, now_ms, queue};
 use crate::error::{Code, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -135,6 +134,11 @@ impl Store {
         self.counts.total()
     }
 
+    /// Dead letters.
+    pub fn dead_count(&self) -> i64 {
+        self.counts.dead()
+    }
+
     /// Whether a record of an order key may wait: told from memory, for who is in a hurry.
     pub fn may_hold(&self, platform: &str, key: &str) -> bool {
         // In this order: a key that leaves the memory meanwhile is of a record that is counted.
@@ -162,36 +166,34 @@ impl Store {
         })
     }
 
-    /// Writes down what became of records. `done` hears when it is on disk. A patient one waits a moment for others to
-    /// share the sync with.
+    /// Writes down what became of records. `done` hears when it is on disk, on the writer's thread; it is not called when the
+    /// store is closed. A patient one waits a moment for others to share the sync with.
     pub fn settle(
         &self,
         platform: &'static str,
         settled: Vec<(Record, Settled)>,
         is_patient: bool,
         done: impl FnOnce(Result<()>) + Send + 'static,
-    ) {
+    ) -> Result<()> {
         let work = move |desk: &Desk<'_>| {
             for (record, outcome) in &settled {
                 desk.count(platform, record.id, settle(desk, record, outcome)?);
             }
-            if settled.iter().any(|(_, outcome)| !matches!(outcome, Settled::Again { .. })) {
-                keys::sweep(desk)?;
-            }
-            Ok(())
+            let gone = settled.iter().filter(|(_, outcome)| !matches!(outcome, Settled::Again { .. }));
+            keys::sweep_of(desk, gone.map(|(record, _)| record.id))
         };
-        self.push(work, done, is_patient);
+        self.push(work, done, is_patient).map_err(|_| queue::closed())
     }
 }
 
 /// Tells by how much that changed what waits. A record may have gone meanwhile: dropped for room, or deleted by hand.
-fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqlite::Result<Count> {
+fn settle(desk: &Desk<'_>, record: &Record, outcome: &Settled) -> rusqlite::Result<Count> {
     match outcome {
         Settled::Delivered | Settled::Dropped => {}
         Settled::Again { data, error } => {
             let sql =
                 "UPDATE record SET attempts = attempts + 1, last_error = ?2, data = coalesce(?3, data) WHERE id = ?1";
-            let changed = connection.prepare_cached(sql)?.execute(params![record.id, error, data])?;
+            let changed = desk.prepare_cached(sql)?.execute(params![record.id, error, data])?;
             let grown = data.as_ref().filter(|_| changed > 0).map_or(0, |data| size_of(data) - size_of(&record.data));
             return Ok(Count { records: 0, bytes: grown });
         }
@@ -200,17 +202,11 @@ fn settle(connection: &Connection, record: &Record, outcome: &Settled) -> rusqli
                 SELECT id, ticket, platform, interface, service, order_key, class, data, created, attempts + ?6, ?2, ?3, ?4, ?5
                 FROM record WHERE id = ?1";
             let tries = i64::from(*code != Code::Expired);
-            connection.prepare_cached(sql)?.execute(params![
-                record.id,
-                now_ms(),
-                code.name(),
-                message,
-                reply,
-                tries
-            ])?;
+            let values = params![record.id, now_ms(), code.name(), message, reply, tries];
+            desk.count_dead(desk.prepare_cached(sql)?.execute(values)? as i64);
         }
     }
-    let gone = connection.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id])?;
+    let gone = desk.prepare_cached("DELETE FROM record WHERE id = ?1")?.execute([record.id])?;
     Ok(if gone == 0 { Count::default() } else { Count { records: -1, bytes: -size_of(&record.data) } })
 }
 

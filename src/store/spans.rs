@@ -7,6 +7,7 @@
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Numbers of one span, as a power of two; it is in the file (schema.sql).
@@ -41,9 +42,12 @@ impl Count {
     }
 }
 
-/// By how much what waits has changed, by link and span.
+/// By how much what waits has changed, by link and span, and the dead letters.
 #[derive(Debug, Default)]
-pub struct Changes(Vec<(String, i64, Count)>);
+pub struct Changes {
+    links: Vec<(String, i64, Count)>,
+    dead: i64,
+}
 
 impl Changes {
     /// A record came, went, or has other data.
@@ -53,17 +57,22 @@ impl Changes {
             return;
         }
         // Most often it is the same as the last one.
-        match self.0.iter_mut().rev().find(|(known, at, _)| *at == span && known == platform) {
+        match self.links.iter_mut().rev().find(|(known, at, _)| *at == span && known == platform) {
             Some((.., count)) => count.add(by),
-            None => self.0.push((platform.to_owned(), span, by)),
+            None => self.links.push((platform.to_owned(), span, by)),
         }
+    }
+
+    /// Dead letters came or went.
+    pub fn add_dead(&mut self, by: i64) {
+        self.dead += by;
     }
 
     /// Writes those that concern rows: of numbers below this one.
     pub fn write(&self, connection: &Connection, listed: i64) -> rusqlite::Result<()> {
         let change = "UPDATE count SET records = records + ?3, bytes = bytes + ?4 WHERE platform = ?1 AND span = ?2";
         let clear = "DELETE FROM count WHERE platform = ?1 AND span = ?2 AND records <= 0";
-        for (platform, span, by) in self.0.iter().filter(|(_, span, _)| *span < span_of(listed)) {
+        for (platform, span, by) in self.links.iter().filter(|(_, span, _)| *span < span_of(listed)) {
             connection.prepare_cached(change)?.execute(params![platform, span, by.records, by.bytes])?;
             if by.records < 0 {
                 connection.prepare_cached(clear)?.execute(params![platform, span])?;
@@ -93,11 +102,14 @@ impl OfLink {
 
 /// The counts in memory: of all that is on disk.
 #[derive(Debug, Clone, Default)]
-pub struct Counts(Arc<Mutex<BTreeMap<String, OfLink>>>);
+pub struct Counts {
+    links: Arc<Mutex<BTreeMap<String, OfLink>>>,
+    dead: Arc<AtomicI64>,
+}
 
 impl Counts {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, OfLink>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the rows, and the records of numbers from this one on.
@@ -111,13 +123,16 @@ impl Counts {
             counts.entry(row.get(0)?).or_default().add(row.get(1)?, by);
         }
         *self.lock() = counts;
+        let dead = connection.query_row("SELECT count(*) FROM dead", [], |row| row.get(0))?;
+        self.dead.store(dead, Ordering::Relaxed);
         Ok(())
     }
 
     /// What was changed is on disk.
     pub fn add(&self, changes: &Changes) {
+        self.dead.fetch_add(changes.dead, Ordering::Relaxed);
         let mut counts = self.lock();
-        for (platform, span, by) in &changes.0 {
+        for (platform, span, by) in &changes.links {
             match counts.get_mut(platform) {
                 Some(link) => link.add(*span, *by),
                 None => counts.entry(platform.clone()).or_default().add(*span, *by),
@@ -132,7 +147,7 @@ impl Counts {
         for (platform, link) in self.lock().iter() {
             rows.extend(link.spans.range(spans.clone()).map(|(span, count)| ((platform.clone(), *span), *count)));
         }
-        for (platform, span, by) in changes.0.iter().filter(|(_, span, _)| spans.contains(span)) {
+        for (platform, span, by) in changes.links.iter().filter(|(_, span, _)| spans.contains(span)) {
             rows.entry((platform.clone(), *span)).or_default().add(*by);
         }
         clear(connection, spans.start)?;
@@ -151,6 +166,11 @@ impl Counts {
         let mut total = Count::default();
         self.lock().values().for_each(|link| total.add(link.all));
         total
+    }
+
+    /// Dead letters.
+    pub fn dead(&self) -> i64 {
+        self.dead.load(Ordering::Relaxed)
     }
 
     /// The numbers, from this one on, of the next span that holds records of a link.

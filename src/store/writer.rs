@@ -37,8 +37,9 @@ const MUST_TIDY: i32 = 3000;
 
 /// What the writer thread owns.
 pub struct Writer {
-    pub file: StoreFile,
+    /// Before the file, and its lock: whoever has the lock next finds the database closed.
     pub connection: Connection,
+    pub file: StoreFile,
     pub queue: Arc<Queue>,
     pub log: Arc<Log>,
     /// Raised when the file was replaced: readers open it again.
@@ -147,15 +148,17 @@ impl Writer {
         let seconds = self.seconds + i64::try_from(self.since.elapsed().as_secs()).unwrap_or(0);
         let desk = Desk::new(&self.connection, &self.keys, &self.counts, before);
         desk.prepare_cached("BEGIN")?.execute([])?;
-        let outcome = (|| {
+        // A defect in here must not end the writer.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
             insert(&desk, submits, seconds)?;
             for job in jobs.iter_mut() {
-                catch_unwind(AssertUnwindSafe(|| (job.work)(&desk))).unwrap_or_else(|_| Err(defect()))?;
+                (job.work)(&desk)?;
             }
             let after = desk.finish(seconds)?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(after)
-        })();
+        }));
+        let outcome = outcome.unwrap_or_else(|_| Err(defect()));
         match outcome {
             Ok((after, changes)) => {
                 self.ledger = after;

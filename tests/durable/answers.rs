@@ -89,5 +89,9 @@ fn what_the_clouds_line_cannot_carry_is_never_queued() {
     long["order_id"] = "A2".into();
     let outcome = sdk.upload(&long.to_string());
     assert_eq!(outcome.error.unwrap().code, Code::TooLarge);
+    // And where no document knows the service.
+    long["service_name"] = "upload_new_thing".into();
+    long["data_target"] = "cloud".into();
+    assert_eq!(sdk.submit(&long.to_string()).unwrap_err().code, Code::TooLarge);
     assert_eq!(sdk.status()["outbox"]["cloud"]["records"], 1);
 }

@@ -62,7 +62,7 @@ fn settle_all(store: &Arc<Store>, platform: &'static str, most: i64) {
     let records = store.reader().unwrap().records_after(platform, 0, most).unwrap();
     let (told, heard) = mpsc::channel();
     let settled = records.into_iter().map(|record| (record, Settled::Delivered)).collect();
-    store.settle(platform, settled, false, move |outcome| told.send(outcome).unwrap());
+    store.settle(platform, settled, false, move |outcome| told.send(outcome).unwrap()).unwrap();
     heard.recv().unwrap().unwrap();
 }
 

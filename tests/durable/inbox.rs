@@ -1,7 +1,13 @@
 //! Downlinks that move money: on disk before the software hears of them, told once or with the mark, answered again alike.
 
 use crate::support::{Act, Folder, Platform, look, number, open, prepay, texts, until};
+use parklink::catalogue::Platform::Bolink;
+use parklink::inbox::{Inbox, Limits};
+use parklink::json::members_of;
+use parklink::link::Sink;
+use parklink::log::{Level, Log};
 use parklink::sdk::Sdk;
+use parklink::store::Store;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -332,4 +338,121 @@ fn a_callback_gets_all_of_before_however_small_the_queue() {
     let expected: Vec<_> = (0..40).map(|at| (format!("T{at}"), true)).collect();
     assert_eq!(*again.lock().unwrap(), expected);
     end(&lot);
+}
+
+#[test]
+fn an_answer_that_the_platform_refuses_is_not_sent_for_ever() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|_| Act::Status(404, None));
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("an answer", |desk| desk.uploads.len() == 1);
+    until("it is over", || number(&folder.store(), "SELECT delivered FROM event") == 1);
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(platform.answers("prepay_order").len(), 1);
+    // Asked again, it is answered again.
+    platform.judge(|_| Act::Yes);
+    platform.send(&prepay("T1"));
+    platform.until("the same answer", |desk| desk.taken().len() == 1);
+    end(&lot);
+}
+
+#[test]
+fn however_often_it_is_repeated_one_answer_is_under_way() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|_| Act::Status(500, None));
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    let under_way = || lot.get().unwrap().status()["events"]["answers_under_way"].as_u64().unwrap();
+    platform.send(&prepay("T1"));
+    platform.until("an answer", |desk| desk.uploads.len() == 1);
+    for round in 2..=5 {
+        platform.send(&prepay("T1"));
+        platform.until("each repeat is answered", |desk| desk.uploads.len() >= round);
+    }
+    until("one waits", || under_way() == 1);
+    platform.judge(|_| Act::Yes);
+    platform.until("it is taken", |desk| desk.taken().len() == 1);
+    until("none waits", || under_way() == 0);
+    end(&lot);
+}
+
+fn without_plate() -> Value {
+    json!({"service_name": "nolicence_in_park", "car_number": "62000F9", "park_id": "21782", "channel_id": "A2",
+        "timetemp": 1_503_296_359})
+}
+
+/// A barrier does not open for a car that has gone long ago, however the machine's clock was set meanwhile; what was paid
+/// stays paid.
+#[test]
+fn an_old_command_is_not_handed_out_again() {
+    for later in [0, 700_000, -700_000] {
+        let (folder, platform) = (Folder::new(), Platform::start());
+        let lot = start(&folder, &platform);
+        let calls = listen(&lot, None);
+        platform.send(&without_plate());
+        platform.send(&prepay("T1"));
+        until("the calls", || calls.lock().unwrap().len() == 2);
+        end(&lot);
+        let store = rusqlite::Connection::open(folder.store()).unwrap();
+        assert_eq!(store.execute("UPDATE event SET received = received - ?1", [later]).unwrap(), 2);
+        drop(store);
+        let lot = start(&folder, &platform);
+        let again = listen(&lot, Some(yes()));
+        let expected = if later == 0 { &["", "T1"][..] } else { &["T1"][..] };
+        until("the calls again", || again.lock().unwrap().len() == expected.len());
+        thread::sleep(Duration::from_millis(100));
+        let again = again.lock().unwrap();
+        assert_eq!(again.iter().map(|(trade_no, _)| trade_no.as_str()).collect::<Vec<_>>(), expected, "{later}");
+        end(&lot);
+    }
+}
+
+#[test]
+fn an_answer_without_a_number_passes_over_what_is_too_old() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let sdk = open(&folder.0, platform.port, json!({"events": {"keep_s": 1}}));
+    sdk.on_downlink(Some(Box::new(|_| {}))).unwrap();
+    let question = json!({"service_name": "query_price", "car_number": "京A12345", "order_id": "A1", "park_id": "21782",
+        "pay_scene": 0});
+    let unanswered = || sdk.status()["events"]["unanswered"].as_u64().unwrap();
+    platform.send(&question);
+    until("the first", || unanswered() == 1);
+    thread::sleep(Duration::from_millis(800));
+    platform.send(&question);
+    until("the second", || unanswered() == 2);
+    thread::sleep(Duration::from_millis(300));
+    let answer = json!({"service_name": "query_price", "order_id": "A1", "state": 1, "price": "5.00", "duration": 10,
+        "car_number": "京A12345", "park_id": "21782", "data_target": "bolink", "in_time": 1, "query_order_no": ""});
+    let outcome = sdk.upload(&answer.to_string());
+    assert!(outcome.error.is_none(), "{outcome:?}");
+    platform.until("the answer", |desk| desk.uploads.len() == 1);
+}
+
+/// The original SDK's messages do not show that they come again.
+#[test]
+fn without_the_mark_no_command_comes_again() {
+    let folder = Folder::new();
+    let log = Arc::new(Log::new(Level::Error));
+    let minute = Duration::from_secs(60);
+    for sees_mark in [true, false] {
+        let store = Store::open(&folder.store(), log.clone()).unwrap();
+        let limits = Limits { queue: 10, keep: minute, grace: minute, window_seconds: 1000, sees_mark };
+        let inbox = Inbox::open(limits, log.clone(), Some(store.clone())).unwrap();
+        if sees_mark {
+            for message in [without_plate(), prepay("T1")] {
+                inbox.received(Bolink, members_of(message.to_string().as_bytes()).unwrap());
+            }
+        }
+        let next =
+            || inbox.poll(Duration::from_millis(200)).map(|event| (event.service.to_string(), event.redelivered));
+        if sees_mark {
+            assert_eq!(next().unwrap(), ("nolicence_in_park".to_owned(), false));
+        }
+        assert_eq!(next().unwrap(), ("prepay_order".to_owned(), !sees_mark));
+        assert!(next().is_err());
+        inbox.close(minute);
+        store.close();
+    }
 }

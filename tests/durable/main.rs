@@ -12,9 +12,11 @@ mod charges;
 mod child;
 mod cloud;
 mod counts;
+mod ending;
 mod inbox;
 #[cfg(unix)]
 mod kill;
+mod lines;
 mod order;
 mod outbox;
 #[cfg(target_os = "linux")]

@@ -47,6 +47,8 @@ class Payments(EtcpCase):
                 (429, 429, parklink.HTTP), (500, 6, parklink.REFUSED), (400, 20206, parklink.REFUSED),
                 (200, 502, parklink.REFUSED))):
             self.server.plan("orderpaid", fault.status(status, dump({"code": code, "message": "x"})))
+            # Another number for the same order needs to know what came of the one before (8.7).
+            self.assertEqual(p.try_call("etcp.orderunpay", {"plateNumber": PLATE})[0], parklink.OK, p.last_error)
             found, _ = p.try_call("etcp.orderpaid", paid(record, externalOrderId="N%d" % n))
             self.assertEqual(found, expected, (status, code, p.last_error))
 

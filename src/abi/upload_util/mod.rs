@@ -29,6 +29,8 @@ const LONGEST: usize = 4 << 20;
 const LOGIN: Duration = Duration::from_secs(10);
 
 static CURRENT: Mutex<Option<Arc<Session>>> = Mutex::new(None);
+/// Held while a session is opened, which can take long: one at a time, and nobody else waits for it.
+static OPENING: Mutex<()> = Mutex::new(());
 static RECEIVE: Mutex<ReceiveData> = Mutex::new(None);
 
 /// Connects and logs in, and waits for it up to 10 seconds; before that, with option store.dir, for the store to open.
@@ -112,7 +114,11 @@ pub unsafe extern "C" fn UploadUtilNative_UploadData(json: *const c_char) -> *mu
 #[unsafe(no_mangle)]
 pub extern "C" fn UploadUtilNative_UnInit() {
     let _ = guard::caught(|| {
-        if let Some(session) = lock(&CURRENT).take() {
+        // What is being opened is ended too. Inside the software's function, which an opening may wait for, there is none.
+        let opening = (!session::is_in_function()).then(|| lock(&OPENING));
+        let session = lock(&CURRENT).take();
+        drop(opening);
+        if let Some(session) = session {
             session.end();
         }
         Ok(())
@@ -189,6 +195,7 @@ fn current() -> Result<Arc<Session>> {
 /// The running session when it is the one asked for, else a new one in its place.
 fn init(text: &str) -> Result<Arc<Session>> {
     process::settle()?;
+    let _opening = lock(&OPENING);
     let other = {
         let mut current = lock(&CURRENT);
         match &*current {
@@ -200,13 +207,10 @@ fn init(text: &str) -> Result<Arc<Session>> {
     if let Some(other) = other {
         other.end();
     }
-    let mut current = lock(&CURRENT);
-    if current.is_some() {
-        return Err(Error::new(Code::Busy, "another thread has called Init meanwhile"));
-    }
     let session = Arc::new(Session::open(text, deliver)?);
+    *lock(&CURRENT) = Some(Arc::clone(&session));
+    // After that: who sets the function now finds the session.
     session.listen(lock(&RECEIVE).is_some())?;
-    *current = Some(Arc::clone(&session));
     Ok(session)
 }
 
@@ -217,5 +221,47 @@ fn deliver(message: &str) {
         let message = to_c(message, Encoding::Utf8);
         // SAFETY: the software's own function, with a string that lives through the call.
         unsafe { receive(message.as_ptr()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::json;
+    use crate::log::{Level, Log};
+    use crate::store::Store;
+    use std::ffi::{CStr, CString};
+    use std::thread;
+    use std::time::Instant;
+
+    /// Another program holds the store for a while: whoever does not open it does not wait for it.
+    #[test]
+    fn nobody_else_waits_for_an_opening() {
+        let dir = std::env::temp_dir().join(format!("parklink-init-{}", std::process::id()));
+        let path = dir.join("parklink-21782.db");
+        Store::open(&path, Arc::new(Log::new(Level::Error))).unwrap().close();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").unwrap();
+        let config = json!({"park_id": "21782", "etcp": {"base": "http://127.0.0.1:1", "merchant_no": "1", "merchant_key": "2"},
+            "store": {"dir": dir.to_string_lossy().as_ref()}});
+        let config = CString::new(config.to_string()).unwrap();
+        let init = thread::spawn(move || {
+            // SAFETY: a C string that lives through the call, and an answer that is freed only at the end.
+            let answer = unsafe { CStr::from_ptr(UploadUtilNative_Init(config.as_ptr())) };
+            answer.to_string_lossy().into_owned()
+        });
+        thread::sleep(Duration::from_millis(500));
+        assert!(!init.is_finished(), "{:?}", init.join());
+        let begun = Instant::now();
+        // SAFETY: as above.
+        let answer = unsafe { CStr::from_ptr(UploadUtilNative_GetPayStatus(c"{}".as_ptr())) };
+        assert!(answer.to_string_lossy().contains("UploadUtilNative_Init first"), "{answer:?}");
+        // SAFETY: NULL is allowed.
+        unsafe { UploadUtilNative_SetReceiveData(None) };
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        drop(other);
+        assert!(init.join().unwrap().contains("\"state\":1"));
+        UploadUtilNative_UnInit();
+        let _ = std::fs::remove_dir_all(dir);
     }
 }

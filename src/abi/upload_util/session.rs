@@ -35,6 +35,11 @@ thread_local! {
     static IN_FUNCTION: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether this is a call from inside the software's function.
+pub(super) fn is_in_function() -> bool {
+    IN_FUNCTION.get()
+}
+
 pub(super) struct Session {
     /// What Init was called with, to know it again.
     text: String,
@@ -59,7 +64,8 @@ impl Session {
     pub(super) fn open(text: &str, deliver: Deliver) -> Result<Session> {
         let config = Config::parse(text, Unknown::Pass)?;
         let is_fast = config.object("set_params").get("fast").is_some_and(is_yes);
-        let sdk = Arc::new(Sdk::open(config)?);
+        // The original SDK's messages have no mark.
+        let sdk = Arc::new(Sdk::open_for(config, false)?);
         let is_over = Arc::new(AtomicBool::new(false));
         let (messages, to_deliver) = bounded(MESSAGES);
         let (uploads, to_upload) = bounded(UPLOADS);
@@ -111,8 +117,7 @@ impl Session {
     /// Whether the payment platform has logged us in, which it may still be about to.
     fn is_payment_up(&self, end: Instant) -> bool {
         loop {
-            let status = self.sdk.status();
-            match status.get("links").and_then(|links| links["bolink"]["state"].as_str()) {
+            match self.sdk.state_of(Platform::Bolink).as_deref() {
                 Some("up") => return true,
                 Some("connecting") if Instant::now() < end => thread::sleep(Duration::from_millis(20)),
                 _ => return false,
@@ -152,7 +157,7 @@ impl Session {
 
     /// Ends it: what waits may still go out for a while, then everything is closed and no message comes any more.
     pub(super) fn end(self: Arc<Self>) {
-        if IN_FUNCTION.get() {
+        if is_in_function() {
             // It would wait for the very function that it is called from.
             self.is_over.store(true, Ordering::Relaxed);
             let _ = thread::Builder::new().name("parklink-uninit".to_owned()).spawn(move || self.end_here());

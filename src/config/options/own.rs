@@ -88,7 +88,12 @@ pub(super) const OPTIONS: &[Spec] = &[
         "Downlinks that wait for the callback or the poll; beyond it the platform gets a refusal. Those left unanswered before a \
         restart fill half of it at most; the others follow from the store.",
     ),
-    option("events.keep_s", Number(1, 86_400), "600", "How long an unanswered downlink can still be answered."),
+    option(
+        "events.keep_s",
+        Number(1, 86_400),
+        "600",
+        "How long an unanswered downlink can still be answered, and how old a command may be that is handed out again after a restart.",
+    ),
     option("limits.text_bytes", Number(1024, 1_073_741_824), "4194304", "Longest JSON text taken."),
     option(
         "log.level",

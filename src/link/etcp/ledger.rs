@@ -1,35 +1,75 @@
 //! What is known of fees and payments, so that no wrong or second payment leaves.
 
+use super::codes;
 use crate::catalogue::same_value;
 use crate::error::{Code, Error, Result};
 use crate::json::Value;
 use crate::link::Members;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-/// Fees and payments that are kept.
-const MOST: usize = 100_000;
+/// Fees and payments that are kept; few in tests, which go to the end of it.
+const MOST: usize = if cfg!(test) { 1000 } else { 100_000 };
+
+/// ETCP's own trouble: the payment may have been taken (ETCP 10).
+const SERVER_FAULT: i64 = 2;
+
+/// What came of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paid {
+    /// It was not made: refused, or never sent.
+    No,
+    /// That is not known, since then.
+    Perhaps(Instant),
+    /// It was taken, then: the number is used up.
+    Yes(Instant),
+}
+
+impl Paid {
+    /// What the answer to a payment, or the want of one, says of it.
+    pub fn of(outcome: &Result<Members>) -> Paid {
+        let now = Instant::now();
+        let has_failed = match outcome.as_ref().map(super::code) {
+            Ok(Some(0)) => return Paid::Yes(now),
+            Ok(code) => code.filter(|code| *code != SERVER_FAULT).and_then(codes::of).is_some(),
+            Err(error) => !error.is_doubtful(),
+        };
+        if has_failed { Paid::No } else { Paid::Perhaps(now) }
+    }
+
+    fn is_before(self, asked: Instant) -> bool {
+        matches!(self, Paid::Perhaps(since) | Paid::Yes(since) if since <= asked)
+    }
+}
 
 #[derive(Debug)]
 struct Payment {
     order_id: String,
     amount: Value,
-    is_taken: bool,
+    paid: Paid,
     /// Sent, and not answered yet.
     is_under_way: bool,
 }
 
-#[derive(Debug)]
-struct Fee {
-    amount: Value,
-    /// The externalOrderId of the payment that was made on it.
-    paid_under: Option<String>,
-}
-
 #[derive(Debug, Default)]
 struct State {
-    fees: HashMap<String, Fee>,
+    fees: HashMap<String, Value>,
     payments: HashMap<String, Payment>,
+    /// Their numbers, oldest first.
+    numbers: VecDeque<String>,
+    /// The last number of each order.
+    last: HashMap<String, String>,
+}
+
+impl State {
+    fn forget_oldest(&mut self) {
+        let Some(number) = self.numbers.pop_front() else { return };
+        let Some(payment) = self.payments.remove(&number) else { return };
+        if self.last.get(&payment.order_id) == Some(&number) {
+            self.last.remove(&payment.order_id);
+        }
+    }
 }
 
 /// The fees last told, and the payments made, in this process.
@@ -41,72 +81,88 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A fee query (8.7) was answered.
-    pub fn note_fees(&self, reply: &Members) {
+    /// A fee query (8.7) that was asked then was answered. What it lists is to be paid still, or again: a payment
+    /// before it of which nothing is known was not taken.
+    pub fn note_fees(&self, reply: &Members, asked: Instant) {
         let mut state = self.lock();
+        let State { fees, payments, last, .. } = &mut *state;
         for order in reply.get("data").and_then(Value::as_array).into_iter().flatten() {
-            let (Some(order_id), Some(fee)) = (order.get("orderId"), order.get("remainingFee")) else { continue };
-            if fee.is_null() {
-                continue;
+            let Some(order_id) = order.get("orderId").map(|id| id.plain().into_owned()) else { continue };
+            let payment = last.get(&order_id).and_then(|number| payments.get_mut(number));
+            match payment.map(|payment| (payment.is_under_way, &mut payment.paid)) {
+                Some((false, paid @ Paid::Perhaps(_))) if paid.is_before(asked) => *paid = Paid::No,
+                // The car stayed on, and owes again.
+                Some((false, paid @ Paid::Yes(_))) if paid.is_before(asked) => drop(last.remove(&order_id)),
+                _ => {}
             }
-            if state.fees.len() >= MOST {
-                state.fees.clear();
+            let Some(fee) = order.get("remainingFee").filter(|fee| !fee.is_null()) else { continue };
+            if fees.len() >= MOST {
+                fees.clear();
             }
-            state.fees.insert(order_id.plain().into_owned(), Fee { amount: fee.clone(), paid_under: None });
+            fees.insert(order_id, fee.clone());
         }
     }
 
-    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own, and the only
-    /// one on that query. Under way until the guard goes.
+    /// A payment (8.8) is about to leave: it must be what the last fee query said, under a number of its own, and no other
+    /// payment of its order may be taken yet. Under way until the guard goes.
     pub fn book(&self, data: &Members) -> Result<UnderWay<'_>> {
         let (order_id, number) = (text(data, "orderId"), text(data, "externalOrderId"));
         let amount = data.get("payment").cloned().unwrap_or_default();
         let mut state = self.lock();
-        if let Some(known) = state.payments.get(&number) {
-            if known.is_under_way {
-                let message = format!(
-                    "externalOrderId: must never repeat (ETCP 8.8); {number} belongs to a payment that is being made now; nothing was sent"
-                );
-                return Err(Error::new(Code::Invalid, message));
-            }
+        let last = state.last.get(&order_id);
+        let known = state.payments.get(&number);
+        if let Some(known) = known {
             let is_same = known.order_id == order_id && same_value(&known.amount, &amount);
-            if known.is_taken || !is_same {
-                let what = if known.is_taken { "was taken by ETCP" } else { "was for another order or amount" };
+            let what = match known.paid {
+                _ if known.is_under_way => Some("is being made now"),
+                Paid::Yes(_) => Some("was taken by ETCP"),
+                _ if !is_same => Some("was for another order or amount"),
+                _ if last != Some(&number) => Some("another payment of this order has followed"),
+                _ => None,
+            };
+            if let Some(what) = what {
                 let message = format!(
                     "externalOrderId: must never repeat (ETCP 8.8); {number} belongs to a payment that {what}; nothing was sent"
                 );
                 return Err(Error::new(Code::Invalid, message));
             }
         }
-        if let Some(fee) = state.fees.get_mut(&order_id) {
-            // Whatever became of the one, the other may be a second.
-            if let Some(other) = fee.paid_under.as_ref().filter(|other| **other != number) {
-                let message = format!(
-                    "externalOrderId: this fee was paid under {other}, or that was tried; ask the fee again (8.7) before you pay under {number}; nothing was sent"
-                );
+        if let Some((last, before)) =
+            last.filter(|last| **last != number).zip(last.and_then(|it| state.payments.get(it)))
+        {
+            let what = match before.paid {
+                _ if before.is_under_way => "is being made now",
+                Paid::Perhaps(_) => {
+                    "may have been taken: send that one again under its number, or ask the fee again first (ETCP 8.7)"
+                }
+                Paid::Yes(_) => "was taken: ask the fee again before the next one (ETCP 8.7)",
+                Paid::No => "",
+            };
+            if !what.is_empty() {
+                let message = format!("orderId: the payment {last} of this order {what}; nothing was sent");
                 return Err(Error::new(Code::Invalid, message));
             }
-            if !same_value(&fee.amount, &amount) {
-                let message = format!(
-                    "payment: must equal remainingFee of the last fee query (ETCP 8.8), which is {}, found {amount}; nothing was sent",
-                    fee.amount
-                );
-                return Err(Error::new(Code::Invalid, message));
+        }
+        if let Some(fee) = state.fees.get(&order_id)
+            && !same_value(fee, &amount)
+        {
+            let message = format!(
+                "payment: must equal remainingFee of the last fee query (ETCP 8.8), which is {fee}, found {amount}; nothing was sent"
+            );
+            return Err(Error::new(Code::Invalid, message));
+        }
+        let was_doubtful = known.is_some_and(|known| matches!(known.paid, Paid::Perhaps(_)));
+        let is_new = known.is_none();
+        if is_new {
+            while state.numbers.len() >= MOST {
+                state.forget_oldest();
             }
-            fee.paid_under = Some(number.clone());
+            state.numbers.push_back(number.clone());
         }
-        if state.payments.len() >= MOST {
-            state.payments.retain(|_, payment| !payment.is_taken);
-        }
-        state.payments.insert(number.clone(), Payment { order_id, amount, is_taken: false, is_under_way: true });
-        Ok(UnderWay { ledger: self, number })
-    }
-
-    /// ETCP took it: the number is used up.
-    pub fn settle(&self, data: &Members) {
-        if let Some(payment) = self.lock().payments.get_mut(&text(data, "externalOrderId")) {
-            payment.is_taken = true;
-        }
+        state.last.insert(order_id.clone(), number.clone());
+        let paid = Paid::Perhaps(Instant::now());
+        state.payments.insert(number.clone(), Payment { order_id, amount, paid, is_under_way: true });
+        Ok(UnderWay { ledger: self, number, was_doubtful })
     }
 }
 
@@ -115,6 +171,25 @@ impl Ledger {
 pub struct UnderWay<'a> {
     ledger: &'a Ledger,
     number: String,
+    /// It was sent before, and nobody knows what came of that.
+    was_doubtful: bool,
+}
+
+impl UnderWay<'_> {
+    /// It was answered, or will not be. What a second copy is answered is not documented: a refusal of it says nothing of the
+    /// first.
+    pub fn note(&self, paid: Paid) {
+        let mut state = self.ledger.lock();
+        let State { fees, payments, .. } = &mut *state;
+        let Some(payment) = payments.get_mut(&self.number) else { return };
+        if matches!(paid, Paid::Yes(_)) {
+            // The fee is another one now.
+            fees.remove(&payment.order_id);
+        }
+        if paid != Paid::No || !self.was_doubtful {
+            payment.paid = paid;
+        }
+    }
 }
 
 impl Drop for UnderWay<'_> {
@@ -146,14 +221,13 @@ mod tests {
     fn a_payment_is_the_fee_that_was_told_last() {
         let ledger = Ledger::default();
         assert!(ledger.book(&payment("unasked", "0", "1")).is_ok());
-        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 2}]})));
-        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 8}]})));
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 2}]})), Instant::now());
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 8}]})), Instant::now());
         assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("which is 8, found \"2\""));
         assert!(ledger.book(&payment("A", "1", "8.00")).is_ok());
         // Numbers may be texts, and no fee is no fee of nothing.
-        ledger.note_fees(&members(
-            json!({"data": [{"orderId": 7, "remainingFee": "2.0"}, {"orderId": "B", "remainingFee": null}]}),
-        ));
+        let told = json!({"data": [{"orderId": 7, "remainingFee": "2.0"}, {"orderId": "B", "remainingFee": null}]});
+        ledger.note_fees(&members(told), Instant::now());
         assert!(ledger.book(&payment("7", "2", "3")).is_err());
         assert!(ledger.book(&payment("B", "3", "3")).is_ok());
     }
@@ -163,25 +237,12 @@ mod tests {
         let ledger = Ledger::default();
         let under_way = ledger.book(&payment("A", "1", "2")).unwrap();
         assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("being made"));
-        assert!(ledger.book(&payment("A", "2", "2")).is_ok());
+        // Nor under another number, and a fee query does not change that.
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 2}]})), Instant::now());
+        assert!(ledger.book(&payment("A", "2", "2")).unwrap_err().message.contains("being made"));
+        assert!(ledger.book(&payment("B", "3", "2")).is_ok());
         drop(under_way);
         assert!(ledger.book(&payment("A", "1", "2")).is_ok());
-    }
-
-    #[test]
-    fn a_fee_is_paid_once() {
-        let ledger = Ledger::default();
-        let fee = |amount: u32| members(json!({"data": [{"orderId": "A", "remainingFee": amount}]}));
-        ledger.note_fees(&fee(8));
-        assert!(ledger.book(&payment("A", "1", "8")).is_ok());
-        // No answer came: under its own number again, but under no other.
-        assert!(ledger.book(&payment("A", "2", "8")).unwrap_err().message.contains("under 1, or that was tried"));
-        assert!(ledger.book(&payment("A", "1", "8.0")).is_ok());
-        ledger.settle(&payment("A", "1", "8"));
-        assert!(ledger.book(&payment("A", "2", "8")).is_err());
-        // The car stayed on, and owes again.
-        ledger.note_fees(&fee(3));
-        assert!(ledger.book(&payment("A", "2", "3")).is_ok());
     }
 
     #[test]
@@ -192,8 +253,37 @@ mod tests {
         assert!(ledger.book(&payment("A", "1", "2.0")).is_ok());
         assert!(ledger.book(&payment("B", "1", "2")).is_err());
         assert!(ledger.book(&payment("A", "1", "3")).is_err());
-        ledger.settle(&payment("A", "1", "2"));
+        ledger.book(&payment("A", "1", "2")).unwrap().note(Paid::Yes(Instant::now()));
         assert!(ledger.book(&payment("A", "1", "2")).unwrap_err().message.contains("was taken"));
+        // The car stays on and owes again; how much, the next query says.
+        assert!(ledger.book(&payment("A", "2", "2")).unwrap_err().message.contains("ask the fee again"));
+        ledger.note_fees(&members(json!({"data": [{"orderId": "A", "remainingFee": 3}]})), Instant::now());
+        assert!(ledger.book(&payment("A", "1", "3")).is_err());
+        assert!(ledger.book(&payment("A", "2", "3")).is_ok());
+    }
+
+    #[test]
+    fn a_fee_that_was_asked_before_says_nothing_of_a_payment() {
+        let ledger = Ledger::default();
+        let asked = Instant::now();
+        ledger.book(&payment("A", "1", "2")).unwrap().note(Paid::Perhaps(Instant::now()));
+        let due = members(json!({"data": [{"orderId": "A", "remainingFee": 2}]}));
+        ledger.note_fees(&due, asked);
+        assert!(ledger.book(&payment("A", "2", "2")).unwrap_err().message.contains("8.7"));
+        ledger.note_fees(&due, Instant::now());
         assert!(ledger.book(&payment("A", "2", "2")).is_ok());
+    }
+
+    #[test]
+    fn the_oldest_payments_are_forgotten_first() {
+        let ledger = Ledger::default();
+        let pay = |at: usize| ledger.book(&payment(&format!("order-{at}"), &format!("{at}"), "2"));
+        for at in 0..=MOST {
+            pay(at).unwrap().note(Paid::Yes(Instant::now()));
+        }
+        assert!(pay(0).is_ok());
+        for at in [2, MOST / 2, MOST] {
+            assert!(pay(at).unwrap_err().message.contains("was taken"), "{at}");
+        }
     }
 }

@@ -5,7 +5,7 @@ mod ledger;
 pub mod rules;
 mod users;
 
-use self::ledger::Ledger;
+use self::ledger::{Ledger, Paid};
 use self::users::{Users, Way, Whose};
 use super::dial::Cancel;
 use super::health::Health;
@@ -144,27 +144,31 @@ impl EtcpLink {
         let phone = phone.or_else(|| self.phone.clone().filter(|_| given.is_none()));
         let whose = self.users.whose(given.as_deref(), phone.as_deref());
         let token = self.token(&whose, deadline)?;
-        let mut _under_way = None;
+        let mut payment = None;
         if interface.id == PAYMENT {
             let amount = text(&data, "payment").map_or(Value::Null, Value::from);
             data.insert("payment", amount);
-            _under_way = Some(self.ledger.book(&data)?);
+            payment = Some(self.ledger.book(&data)?);
         }
+        let asked = Instant::now();
+        let ask = |data: &Members| {
+            let outcome = self.ask(interface, data, deadline);
+            if let Some(payment) = &payment {
+                payment.note(Paid::of(&outcome));
+            }
+            outcome
+        };
         data.insert("token", Value::from(token.as_str()));
-        let mut reply = self.ask(interface, &data, deadline)?;
+        let mut reply = ask(&data)?;
         if code(&reply) == Some(INVALID_TOKEN)
             && let Whose::Known { phone, way, .. } = &whose
             && let Some(token) = self.next_token(phone, way, &token, deadline)?
         {
             data.insert("token", Value::from(token));
-            reply = self.ask(interface, &data, deadline)?;
+            reply = ask(&data)?;
         }
-        if code(&reply) == Some(0) {
-            match interface.id {
-                "etcp.orderunpay" => self.ledger.note_fees(&reply),
-                PAYMENT => self.ledger.settle(&data),
-                _ => {}
-            }
+        if interface.id == "etcp.orderunpay" && code(&reply) == Some(0) {
+            self.ledger.note_fees(&reply, asked);
         }
         Ok(reply)
     }

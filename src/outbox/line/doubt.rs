@@ -57,10 +57,10 @@ impl Line {
         outcome
     }
 
-    pub fn status(&self) -> Members {
+    /// For `parklink_status`; the store was asked for the oldest record, for that is not to be waited for in here.
+    pub fn status(&self, oldest: Option<i64>) -> Members {
         let count = self.shared.store.count(self.platform.name());
-        let mut state = self.lock();
-        let oldest = self.read(&mut state, |reader, platform| reader.oldest(platform)).flatten();
+        let state = self.lock();
         members! {
             "records": count.records,
             "bytes": count.bytes,

@@ -48,8 +48,7 @@ impl Line {
             hand.is_gone = !hand.is_sent;
             return hand.is_gone;
         }
-        !state.settled.iter().any(|(record, _)| record.id == id)
-            && !state.writing.iter().any(|(writing, _)| *writing == id)
+        !state.settled.iter().chain(&state.writing).any(|(record, _)| record.id == id)
     }
 
     /// A log record is about to be sent. False when it was let go while the link was down.

@@ -3,13 +3,14 @@
 
 mod doubt;
 mod leave;
+mod pause;
 mod wake;
 
 use self::leave::InHand;
+use self::pause::Pauses;
 use super::Shared;
 use crate::catalogue::Platform;
-use crate::error::Error;
-use crate::link::backoff::Backoff;
+use crate::error::{Error, Result};
 use crate::sdk::Outcome;
 use crate::store::{Reader, Record, Settled};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -53,11 +54,11 @@ struct State {
     resumed: VecDeque<String>,
     settled: Vec<(Record, Settled)>,
     settled_since: Option<Instant>,
-    writing: Vec<(i64, String)>,
+    /// With the store's writer.
+    writing: Vec<(Record, Settled)>,
     /// The store would not take them: not again before this.
     write_not_before: Option<Instant>,
-    paused_until: Option<Instant>,
-    backoff: Backoff,
+    pauses: Pauses,
     failures: u32,
     successes: u64,
     /// Callers who wait for a ticket, and the outcomes since the first of them came.
@@ -80,23 +81,8 @@ fn id_of(key: &str) -> Option<i64> {
     key.strip_prefix('#')?.parse().ok()
 }
 
-impl State {
-    /// All wait: as long as asked, or longer each time. Lanes that fail together count once.
-    fn pause(&mut self, wait: Option<Duration>) {
-        let now = Instant::now();
-        let paused = self.paused_until.filter(|until| *until > now);
-        let pause = match (wait, paused) {
-            (Some(wait), _) => wait,
-            (None, Some(_)) => return,
-            (None, None) => self.backoff.pause(),
-        };
-        self.paused_until = paused.max(Some(now + pause));
-    }
-}
-
 impl Line {
     pub fn new(platform: Platform, shared: Arc<Shared>) -> Line {
-        let backoff = Backoff::new(shared.retry.0, shared.retry.1);
         let state = State {
             reader: None,
             cursor: 0,
@@ -109,8 +95,7 @@ impl Line {
             settled_since: None,
             writing: Vec::new(),
             write_not_before: None,
-            paused_until: None,
-            backoff,
+            pauses: Pauses::new(shared.retry.0, shared.retry.1),
             failures: 0,
             successes: 0,
             watchers: 0,
@@ -147,7 +132,7 @@ impl Line {
             if state.settled_since.is_some_and(|since| since + WRITE_AFTER <= now) {
                 self.write_down(&mut state, false);
             }
-            let is_paused = state.paused_until.is_some_and(|until| until > now);
+            let is_paused = state.pauses.until(now).is_some();
             let is_behind = state.settled.len() + state.writing.len() >= UNWRITTEN;
             let record = if is_paused || is_behind { None } else { self.take(&mut state, now) };
             if let Some(record) = record {
@@ -164,11 +149,8 @@ impl Line {
                 self.write_down(&mut state, true);
             }
             let soonest = state.held.values().min().copied();
-            let pause = state.paused_until.filter(|until| *until > now);
-            let until = match (pause, soonest) {
-                (Some(pause), _) => Some(pause),
-                (None, held) => held,
-            };
+            // Taking the next one can have failed, too.
+            let until = state.pauses.until(now).or(soonest);
             // While others are being written down, their end wakes it.
             let settled_since = state.settled_since.filter(|_| state.writing.is_empty());
             let write = settled_since.map(|since| (since + write_after).max(state.write_not_before.unwrap_or(since)));
@@ -214,8 +196,7 @@ impl Line {
                 continue;
             }
             // What was sent must be written down first, or it would be read again.
-            let is_settled = state.settled.iter().any(|(record, _)| key_of(record) == key);
-            if is_settled || state.writing.iter().any(|(_, writing)| *writing == key) {
+            if state.settled.iter().chain(&state.writing).any(|(record, _)| key_of(record) == key) {
                 state.resumed.push_back(key);
                 self.write_down(state, false);
                 continue;
@@ -257,7 +238,7 @@ impl Line {
         true
     }
 
-    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> crate::error::Result<T>) -> Option<T> {
+    fn read<T>(&self, state: &mut State, work: impl FnOnce(&Reader, &str) -> Result<T>) -> Option<T> {
         let store = &self.shared.store;
         if state.reader.as_ref().is_none_or(|reader| reader.epoch != store.epoch()) {
             match store.reader() {
@@ -274,7 +255,7 @@ impl Line {
         state.last_error = Some(error.message.clone());
         state.reader = None;
         state.may_be_more = true;
-        state.pause(None);
+        state.pauses.add(None);
         None
     }
 
@@ -287,7 +268,7 @@ impl Line {
         {
             return true;
         }
-        let mut settled: HashSet<i64> = state.writing.iter().map(|(id, _)| *id).collect();
+        let mut settled: HashSet<i64> = state.writing.iter().map(|(record, _)| record.id).collect();
         settled.extend(
             state
                 .settled
@@ -332,8 +313,7 @@ impl Line {
         let mut state = self.lock();
         state.successes += 1;
         state.failures = 0;
-        state.backoff.reset();
-        state.paused_until = None;
+        state.pauses.worked();
         drop(state);
         self.tell();
     }
@@ -348,7 +328,7 @@ impl Line {
             state.ready.insert(at, record);
         }
         state.last_error = Some(error.message.clone());
-        state.pause(wait);
+        state.pauses.add(wait);
         drop(state);
         self.tell();
     }
@@ -358,7 +338,7 @@ impl Line {
         let mut state = self.lock();
         state.failures += 1;
         if wait.is_some() || state.failures >= 3 {
-            state.pause(wait);
+            state.pauses.add(wait);
         }
     }
 
@@ -368,24 +348,28 @@ impl Line {
         if state.settled.is_empty() || !state.writing.is_empty() || is_early {
             return;
         }
-        let settled = std::mem::take(&mut state.settled);
+        state.writing = std::mem::take(&mut state.settled);
         state.settled_since = None;
-        state.writing = settled.iter().map(|(record, _)| (record.id, key_of(record))).collect();
-        let (line, again) = (self.clone(), settled.clone());
-        self.shared.store.settle(self.platform.name(), settled, is_patient, move |outcome| {
-            let mut state = line.lock();
-            state.writing.clear();
-            state.write_not_before = None;
-            if let Err(error) = outcome {
-                line.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
-                // Kept for the next try; sending stops when too many pile up.
-                state.settled.splice(0..0, again);
-                state.settled_since = Some(Instant::now());
-                state.write_not_before = Some(Instant::now() + WRITE_AFTER);
-            }
-            drop(state);
+        let (line, settled) = (self.clone(), state.writing.clone());
+        let is_taken = self.shared.store.settle(self.platform.name(), settled, is_patient, move |outcome| {
+            line.written(&mut line.lock(), outcome);
             line.tell();
         });
+        if let Err(error) = is_taken {
+            self.written(state, Err(error));
+        }
+    }
+
+    fn written(&self, state: &mut State, outcome: Result<()>) {
+        let writing = std::mem::take(&mut state.writing);
+        state.write_not_before = None;
+        if let Err(error) = outcome {
+            self.shared.log.error(format_args!("outbox: outcomes not written down: {}", error.message));
+            // Kept for the next try; sending stops when too many pile up.
+            state.settled.splice(0..0, writing);
+            state.settled_since = Some(Instant::now());
+            state.write_not_before = Some(Instant::now() + WRITE_AFTER);
+        }
     }
 
     /// Until everything that was sent is written down, or cannot be.
