@@ -248,6 +248,23 @@ fn an_answer_that_is_not_taken_holds_up_no_other() {
     end(&lot);
 }
 
+/// Two programs under one name throw each other out: a token that dies twice in a row says nothing of the answer.
+#[test]
+fn a_yes_is_not_dropped_when_its_token_is_refused_twice() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let mut refusals = 2;
+    platform.judge(move |_| {
+        refusals -= 1;
+        if refusals >= 0 { Act::No("error:token无效") } else { Act::Yes }
+    });
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("the yes", |desk| desk.uploads.iter().any(|upload| upload.is_taken));
+    until("it is known to be there", || number(&folder.store(), "SELECT delivered FROM event") == 1);
+    end(&lot);
+}
+
 #[test]
 fn what_a_poll_gave_is_done_when_the_next_is_asked_for() {
     let (folder, platform) = (Folder::new(), Platform::start());
