@@ -5,6 +5,7 @@ use crate::catalogue::{Platform, same_value};
 use crate::error::{Code, Error, Result};
 use crate::inbox::{Answer, Inbox, Outlet};
 use crate::json::Value;
+use crate::link::backoff::Backoff;
 use crate::link::dial::Cancel;
 use crate::link::{Link, Members, RequestKind};
 use crate::log::Log;
@@ -18,8 +19,9 @@ use std::time::{Duration, Instant};
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// Between attempts.
+/// Between attempts: so long at first, doubled each time.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// How long an answer is worth sending; the platform asks again or has given up by then.
 const WORTH: Duration = Duration::from_secs(120);
@@ -37,9 +39,20 @@ struct Shared {
     stop: Cancel,
 }
 
+impl Shared {
+    /// The answer to a repeated downlink takes the place of the one that still waits.
+    fn replace(&self, job: &Job, again: &mut VecDeque<(Instant, Job)>) {
+        let before = again.len();
+        let id = job.answer.event_id;
+        again.retain(|(_, other)| id == 0 || other.answer.event_id != id);
+        self.left.fetch_sub((before - again.len()) as u64, Ordering::AcqRel);
+    }
+}
+
 struct Job {
     answer: Answer,
     since: Instant,
+    pauses: Backoff,
 }
 
 impl Answers {
@@ -68,7 +81,7 @@ impl Answers {
             let queue = queues.iter().find(|(platform, _)| *platform == answer.platform);
             let Some((_, queue)) = queue else { return false };
             shared.left.fetch_add(1, Ordering::AcqRel);
-            let is_sent = queue.send(Job { answer, since: Instant::now() }).is_ok();
+            let is_sent = queue.send(Job { answer, since: Instant::now(), pauses: Backoff::new(PAUSE, LONGEST) }).is_ok();
             if !is_sent {
                 shared.left.fetch_sub(1, Ordering::AcqRel);
             }
@@ -107,15 +120,17 @@ fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared:
         let due = again.front().map_or_else(never, |(due, _)| at(*due));
         let job = select! {
             recv(shared.stop.receiver()) -> _ => return,
-            recv(jobs) -> job => job.ok(),
+            recv(jobs) -> job => job.ok().inspect(|job| shared.replace(job, &mut again)),
             recv(due) -> _ => again.pop_front().map(|(_, job)| job),
         };
-        let Some(job) = job else { return };
+        let Some(mut job) = job else { return };
         match deliver(link, &job, log) {
             Sent::Again(cause) => {
-                again.push_back((Instant::now() + PAUSE, job));
-                // Without a link the others would fail too.
-                if matches!(cause, Code::Offline | Code::LoginRefused) && !shared.stop.sleep(PAUSE) {
+                // Without a link the others would fail too, and when it is back none shall have to wait.
+                let has_link = !matches!(cause, Code::Offline | Code::LoginRefused);
+                let due = Instant::now() + if has_link { job.pauses.pause() } else { PAUSE };
+                again.insert(again.partition_point(|(other, _)| *other <= due), (due, job));
+                if !has_link && !shared.stop.sleep(PAUSE) {
                     return;
                 }
                 continue;

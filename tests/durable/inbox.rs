@@ -265,6 +265,25 @@ fn a_yes_is_not_dropped_when_its_token_is_refused_twice() {
     end(&lot);
 }
 
+/// What nobody takes is not sent every second for ever, nor once more for each repeat of its downlink.
+#[test]
+fn an_answer_that_is_never_taken_is_sent_less_and_less_often() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|_| Act::Status(500, None));
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    thread::sleep(Duration::from_millis(3400));
+    let sent = platform.answers("prepay_order").len();
+    assert!((2..=3).contains(&sent), "{sent}");
+    for repeats in 1..=3 {
+        platform.send(&prepay("T1"));
+        platform.until("an answer to the repeat", |desk| desk.uploads.len() >= sent + repeats);
+    }
+    until("one is under way", || lot.get().unwrap().status()["events"]["answers_under_way"] == 1);
+    end(&lot);
+}
+
 #[test]
 fn what_a_poll_gave_is_done_when_the_next_is_asked_for() {
     let (folder, platform) = (Folder::new(), Platform::start());
