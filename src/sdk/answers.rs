@@ -81,7 +81,8 @@ impl Answers {
             let queue = queues.iter().find(|(platform, _)| *platform == answer.platform);
             let Some((_, queue)) = queue else { return false };
             shared.left.fetch_add(1, Ordering::AcqRel);
-            let is_sent = queue.send(Job { answer, since: Instant::now(), pauses: Backoff::new(PAUSE, LONGEST) }).is_ok();
+            let is_sent =
+                queue.send(Job { answer, since: Instant::now(), pauses: Backoff::new(PAUSE, LONGEST) }).is_ok();
             if !is_sent {
                 shared.left.fetch_sub(1, Ordering::AcqRel);
             }

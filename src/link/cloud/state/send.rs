@@ -300,7 +300,8 @@ mod tests {
     fn a_line_without_room_for_the_stamp_goes_with_its_members_in_another_order() {
         let now = Instant::now();
         let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
-        let record = || Members::from(["order_id", "car_number", "c_type", "uid", "remark"].map(|name| (name, json!("A1"))));
+        let record =
+            || Members::from(["order_id", "car_number", "c_type", "uid", "remark"].map(|name| (name, json!("A1"))));
         let signed = line::signed(&Data::from(record()), "k").unwrap();
         rig.facts.line_limit = line::compose("in_park", Some("t1"), &signed).len() - 1;
         let end = now + NOBODY_ELSE;
