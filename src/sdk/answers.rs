@@ -175,7 +175,8 @@ fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
         Err(error) => error,
     };
     if error.code == Code::Closed {
-        return Sent::Dropped;
+        // Counted as not sent.
+        return Sent::Again(error.code);
     }
     if !matches!(error.code, Code::NotStored | Code::LoginRefused) && !error.code.is_retryable() {
         log.error(format_args!("{name}: the answer to {service} cannot be sent: {}", error.message));

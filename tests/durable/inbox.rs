@@ -265,6 +265,18 @@ fn a_yes_is_not_dropped_when_its_token_is_refused_twice() {
     end(&lot);
 }
 
+#[test]
+fn an_answer_that_close_breaks_off_is_told_as_left() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|_| Act::Hang(3000));
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("it is under way", |desk| desk.uploads.len() == 1);
+    assert_eq!(lot.get().unwrap().close(Duration::from_millis(50)).unwrap().left, 1);
+    assert_eq!(number(&folder.store(), "SELECT answered = 1 AND delivered = 0 FROM event"), 1);
+}
+
 /// What nobody takes is not sent every second for ever, nor once more for each repeat of its downlink.
 #[test]
 fn an_answer_that_is_never_taken_is_sent_less_and_less_often() {
