@@ -203,6 +203,9 @@ impl Config {
     }
 }
 
+/// Characters of a folder's name.
+const LONGEST_PATH: usize = 4096;
+
 /// The value as the option keeps it; `null` counts as not given where the documents allow leaving it out.
 fn take(spec: &Spec, value: Value) -> Result<Option<Value>> {
     let shown = if spec.is_secret && !value.is_null() { Value::from("***") } else { blotted(&value) };
@@ -217,14 +220,17 @@ fn take(spec: &Spec, value: Value) -> Result<Option<Value>> {
             Value::Object(_) => value,
             _ => return refuse("an object"),
         },
-        (Takes::Text(longest), Some(text)) if !value.is_boolean() => {
+        (Takes::Text(_) | Takes::Folder, Some(text)) if !value.is_boolean() => {
+            let longest = if let Takes::Text(longest) = spec.takes { longest } else { LONGEST_PATH };
             if text.chars().count() > longest {
                 return refuse(&format!("at most {longest} characters"));
             }
             if text.chars().any(char::is_control) {
                 return refuse("text without control characters");
             }
-            Value::from(text.trim())
+            let whole = || std::path::absolute(text.trim()).ok()?.into_os_string().into_string().ok();
+            let whole = if spec.takes == Takes::Folder { whole() } else { None };
+            Value::from(whole.as_deref().unwrap_or(text.trim()))
         }
         (Takes::Number(least, most), Some(text)) => match text.trim().parse::<i64>() {
             Ok(number) if (least..=most).contains(&number) && !value.is_boolean() => Value::from(number),
@@ -239,7 +245,7 @@ fn take(spec: &Spec, value: Value) -> Result<Option<Value>> {
             Some(word) => Value::from(*word),
             None => return refuse(&format!("one of {}", words.join(", "))),
         },
-        (Takes::Text(_), _) => return refuse("text"),
+        (Takes::Text(_) | Takes::Folder, _) => return refuse("text"),
         (Takes::Number(..), None) => return refuse("a number"),
         (Takes::Flag, None) => return refuse("0 or 1"),
         (Takes::Word(words), None) => return refuse(&format!("one of {}", words.join(", "))),
@@ -276,6 +282,7 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     fn error(json: &str) -> String {
         Config::parse(json, Unknown::Refuse).unwrap_err().message
@@ -333,6 +340,18 @@ mod tests {
             let message = config(wrong).unwrap_err().message;
             assert!(!message.contains("geheim") && !message.contains("U5B"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_folder_is_where_the_process_stands_when_it_opens() {
+        let config =
+            |dir: &str| Config::parse(&format!("{{{CLOUD},\"store\":{{\"dir\":\"{dir}\"}}}}"), Unknown::Refuse);
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(config("lots/1").unwrap().text("store.dir").map(PathBuf::from), Some(here.join("lots").join("1")));
+        let whole = here.join("lots");
+        let given = whole.to_str().unwrap().replace('\\', "/");
+        assert_eq!(config(&given).unwrap().text("store.dir").map(PathBuf::from), Some(whole));
+        assert_eq!(config("").unwrap().text("store.dir"), None);
     }
 
     #[test]

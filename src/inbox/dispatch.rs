@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_downlink_does_not_wait_for_the_lines_before_it() {
         let second = Duration::from_secs(1);
-        let limits = Limits { queue: 10, keep: second, grace: second, window_seconds: 60 };
+        let limits = Limits { queue: 10, keep: second, grace: second, window_seconds: 60, sees_mark: true };
         let log = Arc::new(Log::new(Level::Info));
         let inbox = Inbox::open(limits, log.clone(), None).unwrap();
         let (tell, told) = bounded(100);

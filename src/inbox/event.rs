@@ -96,9 +96,9 @@ impl Event {
         out
     }
 
-    /// Nobody says it again: it stays until it is taken, also when there is no room and nobody listens.
+    /// Nobody says it again: it stays on disk until it is taken, also when there is no room and nobody listens.
     pub(super) fn stays(&self) -> bool {
-        self.redelivered || self.platform == Platform::Library
+        self.redelivered && self.is_stored || self.platform == Platform::Library
     }
 
     pub(super) fn to_open(&self) -> Open {

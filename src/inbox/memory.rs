@@ -19,8 +19,7 @@ const FORGET_EVERY: u64 = 512;
 impl Inbox {
     /// Puts a downlink that moves money or things on disk before the software hears of it; a repeat is not handed on.
     pub(super) fn remember(&self, event: Event) {
-        let key = event.interface.and_then(|interface| interface.repeat_key(&event.data));
-        match (&self.store, key) {
+        match (&self.store, key_of(&event)) {
             (Some(store), Some(key)) => {
                 if event.id.is_multiple_of(FORGET_EVERY) {
                     store.forget_events(self.limits.window_seconds, MOST);
@@ -62,7 +61,7 @@ impl Inbox {
         let Ok(Taken::Open(id)) = taken else { return self.taken(event, taken) };
         if self.waits_with(&event, id) {
             self.log.debug(format_args!("{} again while event {id} waits for its answer", event.service));
-        } else if let Some(key) = event.interface.and_then(|interface| interface.repeat_key(&event.data)) {
+        } else if let Some(key) = key_of(&event) {
             self.take(event, key, Self::taken);
         }
     }
@@ -71,6 +70,7 @@ impl Inbox {
         match taken {
             Ok(Taken::New) => {
                 event.is_stored = true;
+                event.redelivered = self.store.is_some() && key_of(&event).is_some_and(|key| self.pushes.knows(&key));
                 self.hand_on(event);
             }
             Ok(Taken::Open(id)) if self.waits_with(&event, id) => {
@@ -90,9 +90,14 @@ impl Inbox {
                 }
             }
             Err(error) => {
-                // The money has moved already; better a call that a crash could repeat than none.
+                // The money has moved already; better a call too many than none. Whether it is one nobody can look up now,
+                // nor from the store when that works again.
                 self.log
                     .error(format_args!("{}: not on disk ({}), handed on all the same", event.service, error.message));
+                event.redelivered = true;
+                if let Some(key) = key_of(&event) {
+                    self.pushes.take(event.id, key);
+                }
                 self.hand_on(event);
             }
         }
@@ -215,6 +220,11 @@ impl Inbox {
     }
 }
 
+/// What makes a repeat of it the same one.
+fn key_of(event: &Event) -> Option<RepeatKey> {
+    event.interface.and_then(|interface| interface.repeat_key(&event.data))
+}
+
 /// An answer as it is kept.
 pub(super) fn as_text(answer: &Answer) -> String {
     members! {"service": &answer.service, "data": answer.data.clone()}.to_string()
@@ -251,7 +261,7 @@ mod tests {
     #[test]
     fn an_answer_that_finds_its_way_closed_is_no_success() {
         let minute = Duration::from_secs(60);
-        let limits = Limits { queue: 10, keep: minute, grace: minute, window_seconds: 60 };
+        let limits = Limits { queue: 10, keep: minute, grace: minute, window_seconds: 60, sees_mark: true };
         let inbox = Inbox::open(limits, Arc::new(Log::new(Level::Error)), None).unwrap();
         let ask = || {
             inbox.received(Platform::Bolink, members! {"service_name": "query_price", "order_id": "A1"});

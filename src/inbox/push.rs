@@ -1,5 +1,5 @@
 //! Pushes: downlinks that come as a call to us and are answered on that call. Who waits for which event stands here, and,
-//! where there is no store, which pushes were seen before.
+//! where there is no store, which pushes were seen before; where there is one, what it could not take.
 
 use super::memory::{as_text, is_yes};
 use super::{Answer, Event, EventKind, Inbox};
@@ -117,6 +117,11 @@ impl Pushes {
         state.keys.insert(id, key.key.clone());
         state.seen.insert(key.key, Seen { id, content: key.content, answer: None });
         Taken::New
+    }
+
+    /// Whether it was taken before.
+    pub(super) fn knows(&self, key: &RepeatKey) -> bool {
+        self.lock().seen.get(&key.key).is_some_and(|seen| seen.content == key.content)
     }
 
     pub(super) fn answered(&self, id: u64, answer: String) {

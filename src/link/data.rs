@@ -43,6 +43,23 @@ impl Data {
         self.stamp = Some(Value::from(text));
     }
 
+    /// Lets the order of the software's members say what the stamp says, for lines without room for it: other bytes, and
+    /// the same ones whenever the stamp is the same. False when there is none.
+    pub fn fold_stamp(&mut self) -> bool {
+        let Some(stamp) = self.stamp.take().or_else(|| self.own.get(STAMP).cloned()) else { return false };
+        let seed = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let mut seed = stamp.plain().bytes().fold(0xcbf2_9ce4_8422_2325, seed);
+        let mut members: Vec<_> = self.own.iter_but(&[STAMP]).collect();
+        for last in (1..members.len()).rev() {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let other = (seed >> 33) as usize % (last + 1);
+            members.swap(last, other);
+        }
+        let own = members.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        self.own = Arc::new(own);
+        true
+    }
+
     /// The software's members, those that are not sent as they are among them.
     pub fn own(&self) -> &Members {
         &self.own

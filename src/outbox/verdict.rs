@@ -35,6 +35,7 @@ pub fn judge(outcome: &Outcome) -> Verdict {
         Fate::Unknown => Verdict::Unanswered(error),
         Fate::Unstored => Verdict::Change(error),
         Fate::Later => Verdict::Busy(error, wait),
+        Fate::Refused if error.code == Code::Http && !is_of_the_record(&error) => Verdict::Unanswered(error),
         Fate::Refused => Verdict::Dead(error),
     }
 }
@@ -55,6 +56,13 @@ pub fn is_there_already(platform: Platform, outcome: &Outcome) -> bool {
         _ => false,
     };
     words.is_some_and(says)
+}
+
+/// Whether an HTTP status speaks of the record itself. Others (an address that is gone while a gateway is set up anew, a
+/// captive portal) would make dead letters of a whole backlog; if it is the record all the same, the number
+/// of attempts shows it.
+fn is_of_the_record(error: &Error) -> bool {
+    matches!(error.status, Some(400 | 413 | 422))
 }
 
 /// What the software is told of a settled record.

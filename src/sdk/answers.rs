@@ -219,7 +219,8 @@ fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
         Err(error) => error,
     };
     if error.code == Code::Closed {
-        return Sent::Dropped;
+        // Counted as not sent.
+        return Sent::Again;
     }
     let (error, sent) = match verdict::judge(&Outcome::from(error)) {
         Verdict::Delivered => return Sent::Over,

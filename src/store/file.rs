@@ -1,6 +1,7 @@
 //! Opening the store's file: locked against other processes, owned by us, readable by us; a damaged one is set aside.
 
 use super::desk::Ledger;
+use super::lock::Lock;
 use super::replaced::{self, Replaced};
 use super::salvage::{SALVAGED, salvage};
 use super::spans::Counts;
@@ -8,8 +9,8 @@ use super::{desk, keys, now_ms};
 use crate::error::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub struct StoreFile {
     pub path: PathBuf,
     /// A damaged predecessor, for the software to be told.
     pub set_aside: Option<Replaced>,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// SQLite's files beside the database.
@@ -41,7 +42,7 @@ impl StoreFile {
             // On disk too: a synced file in a folder that is gone is gone.
             folder.ancestors().skip(1).for_each(sync_folder);
         }
-        let lock = lock(path)?;
+        let lock = Lock::take(path)?;
         let mut file = StoreFile { path: path.to_owned(), set_aside: None, _lock: lock };
         let connection = file.attach()?;
         Ok((file, connection))
@@ -141,46 +142,21 @@ fn sync_folder(folder: &Path) {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-fn lock(path: &Path) -> Result<File> {
-    let name = with_suffix(path, ".lock");
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    private(&mut options);
-    let mut file = options.open(&name).map_err(|error| of_io(&error, &name))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            let message = format!(
-                "store.dir: {} is open in another process or handle ({}); give each its own folder",
-                path.display(),
-                holder.trim()
-            );
-            return Err(Error::new(Code::StoreLocked, message));
-        }
-        Err(TryLockError::Error(error)) => return Err(of_io(&error, &name)),
-    }
-    // For people only: who holds it.
-    let _ = file.set_len(0);
-    let _ = write!(file, "process {}", std::process::id());
-    Ok(file)
-}
-
+/// Only its owner may read it.
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) {
+pub fn private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
     options.mode(0o600);
 }
 
 #[cfg(not(unix))]
-fn private(_options: &mut OpenOptions) {}
+pub fn private(_options: &mut OpenOptions) {}
 
 /// Opens or makes the database and looks at it.
 fn connect(path: &Path) -> Result<Connection> {

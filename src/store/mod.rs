@@ -7,6 +7,7 @@ mod events;
 mod file;
 mod insert;
 mod keys;
+mod lock;
 mod queue;
 mod records;
 mod replaced;

@@ -254,6 +254,54 @@ fn an_answer_that_is_not_taken_holds_up_no_other() {
     end(&lot);
 }
 
+/// Two programs under one name throw each other out: a token that dies twice in a row says nothing of the answer.
+#[test]
+fn a_yes_is_not_dropped_when_its_token_is_refused_twice() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    let mut refusals = 2;
+    platform.judge(move |_| {
+        refusals -= 1;
+        if refusals >= 0 { Act::No("error:token无效") } else { Act::Yes }
+    });
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("the yes", |desk| desk.uploads.iter().any(|upload| upload.is_taken));
+    until("it is known to be there", || number(&folder.store(), "SELECT delivered FROM event") == 1);
+    end(&lot);
+}
+
+#[test]
+fn an_answer_that_close_breaks_off_is_told_as_left() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|_| Act::Hang(3000));
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    platform.until("it is under way", |desk| desk.uploads.len() == 1);
+    assert_eq!(lot.get().unwrap().close(Duration::from_millis(50)).unwrap().left, 1);
+    assert_eq!(number(&folder.store(), "SELECT answered = 1 AND delivered = 0 FROM event"), 1);
+}
+
+/// What nobody takes is not sent every second for ever, nor once more for each repeat of its downlink.
+#[test]
+fn an_answer_that_is_never_taken_is_sent_less_and_less_often() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(|_| Act::Status(500, None));
+    let lot = start(&folder, &platform);
+    listen(&lot, Some(yes()));
+    platform.send(&prepay("T1"));
+    thread::sleep(Duration::from_millis(3400));
+    let sent = platform.answers("prepay_order").len();
+    assert!((2..=3).contains(&sent), "{sent}");
+    for repeats in 1..=3 {
+        platform.send(&prepay("T1"));
+        platform.until("an answer to the repeat", |desk| desk.uploads.len() >= sent + repeats);
+    }
+    until("one is under way", || lot.get().unwrap().status()["events"]["answers_under_way"] == 1);
+    end(&lot);
+}
+
 #[test]
 fn what_a_poll_gave_is_done_when_the_next_is_asked_for() {
     let (folder, platform) = (Folder::new(), Platform::start());

@@ -252,6 +252,45 @@ fn server_errors_are_passed_by_and_retry_after_is_kept() {
     assert_eq!(sdk.dead(0, 10).unwrap(), json!([]));
 }
 
+/// A gateway that is set up anew, or one that wants somebody to log in, says it to all: nothing of it is the records' fault.
+#[test]
+fn an_address_that_is_gone_for_a_while_makes_no_dead_letters() {
+    for status in [404, 302, 405] {
+        let (folder, platform) = (Folder::new(), Platform::start());
+        let mut refusals = 12;
+        platform.judge(move |_| {
+            refusals -= 1;
+            if refusals >= 0 { Act::Status(status, None) } else { Act::Yes }
+        });
+        let sdk = open(&folder.0, platform.port, json!({}));
+        for order in ["A1", "A2", "A3"] {
+            sdk.submit(&entry(order).to_string()).unwrap();
+            sdk.submit(&exit(order).to_string()).unwrap();
+        }
+        settled(&sdk);
+        assert_eq!(sdk.dead(0, 10).unwrap(), json!([]), "{status}");
+        let taken = platform.with(|desk| desk.taken());
+        for order in ["A1", "A2", "A3"] {
+            let services: Vec<_> = taken.iter().filter(|it| it.1 == order).map(|it| it.0.as_str()).collect();
+            assert_eq!(services, ["inpark", "outpark"], "{status}");
+        }
+    }
+}
+
+/// What is said of the record itself is not asked again.
+#[test]
+fn a_record_that_http_refuses_is_a_dead_letter_at_once() {
+    for status in [400, 413, 422] {
+        let (folder, platform) = (Folder::new(), Platform::start());
+        platform.judge(move |_| Act::Status(status, None));
+        let sdk = open(&folder.0, platform.port, json!({}));
+        sdk.submit(&entry("A1").to_string()).unwrap();
+        settled(&sdk);
+        assert_eq!(sdk.dead(0, 10).unwrap()[0]["code"], "http", "{status}");
+        assert_eq!(platform.with(|desk| desk.uploads.len()), 1, "{status}");
+    }
+}
+
 /// One record on which the platform's own code fails must not hold up the others, and ends as a dead letter.
 #[test]
 fn a_record_that_always_fails_holds_up_nobody() {

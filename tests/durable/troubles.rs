@@ -310,10 +310,10 @@ pub fn full_disk(folder: &Path) -> bool {
     let platform = Platform::start();
     let lot: Arc<OnceLock<Sdk>> = Arc::default();
     let sdk = lot.get_or_init(|| open(folder, platform.port, json!({})));
-    let calls = Arc::new(Mutex::new(0));
+    let calls = Arc::new(Mutex::new(Vec::new()));
     let (inside, weak) = (calls.clone(), lot.clone());
     let handler = move |event: &parklink::sdk::Event| {
-        *inside.lock().unwrap() += 1;
+        inside.lock().unwrap().push((event.data["trade_no"].as_str().unwrap().to_owned(), event.redelivered));
         let yes = json!({"state": 1, "prepay": "5", "park_id": "21782", "data_target": "bolink"});
         weak.get().unwrap().reply(event.id, &yes.to_string()).unwrap();
     };
@@ -326,9 +326,19 @@ pub fn full_disk(folder: &Path) -> bool {
         assert_eq!(error.code, Code::DiskFull, "{error}");
     }
     assert!(sdk.upload(&entry("LIVE").to_string()).error.is_none(), "the live path");
-    platform.send(&prepay("T1"));
-    platform.until("an answer", |desk| desk.uploads.iter().any(|upload| upload.service == "prepay_order"));
-    assert_eq!(*calls.lock().unwrap(), 1);
+    // Nobody can look up now what the software has had, so it is told that it may have: once, and for the repeat.
+    let pay = |trade: &str, is_told: &[bool]| {
+        platform.send(&prepay(trade));
+        until("it is told", || {
+            let calls = calls.lock().unwrap();
+            calls.iter().filter(|call| call.0 == trade).map(|call| call.1).eq(is_told.iter().copied())
+        });
+    };
+    pay("T1", &[true]);
+    pay("T1", &[true, true]);
+    platform.until("the answers", |desk| {
+        desk.uploads.iter().filter(|upload| upload.service == "prepay_order").count() == 2
+    });
     // It waits in peace: hundreds of lines in a second would be a spin.
     let lines = Arc::new(Mutex::new(0));
     let inside = lines.clone();
@@ -337,6 +347,8 @@ pub fn full_disk(folder: &Path) -> bool {
     assert!(*lines.lock().unwrap() < 20, "{} lines in 2 s", lines.lock().unwrap());
     fs::remove_file(&full).unwrap();
     sdk.submit(&entry("AFTER").to_string()).unwrap();
+    pay("T1", &[true, true, true]);
+    pay("T2", &[false]);
     assert_eq!(sdk.flush(Duration::from_secs(10)).unwrap(), 0);
     let taken: Vec<_> = platform.with(|desk| desk.taken()).into_iter().map(|taken| taken.1).collect();
     assert!(["BEFORE", "LIVE", "AFTER"].iter().all(|order| taken.iter().any(|known| known == order)), "{taken:?}");

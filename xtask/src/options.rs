@@ -58,6 +58,7 @@ fn row(spec: &Spec) -> String {
 fn takes(takes: Takes) -> String {
     match takes {
         Takes::Text(longest) => format!("text, at most {longest} characters"),
+        Takes::Folder => "folder".to_owned(),
         Takes::Number(least, most) => format!("{least} to {most}"),
         Takes::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Takes::Flag => "0 or 1".to_owned(),

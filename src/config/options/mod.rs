@@ -9,6 +9,8 @@ mod own;
 pub enum Takes {
     /// Text of at most so many characters; a number is taken as its text.
     Text(usize),
+    /// A folder, from where the process stands when it opens: it may go elsewhere later.
+    Folder,
     /// A whole number in this range; its decimal text too.
     Number(i64, i64),
     /// One of these words.

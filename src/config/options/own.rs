@@ -1,12 +1,12 @@
 //! Options of the library itself: store, outbox, files, events, limits, log.
 
-use super::Takes::{Number, Text, Word};
+use super::Takes::{Folder, Number, Text, Word};
 use super::{Spec, option, secret};
 
 pub(super) const OPTIONS: &[Spec] = &[
     option(
         "store.dir",
-        Text(4096),
+        Folder,
         "",
         "Folder of the store: records that could not be sent and downlinks being handled survive a crash, an outage \
         and the switch at the wall there, in `parklink-<park_id>.db`. Left out: nothing survives, and an upload while the link is down is an \
@@ -62,7 +62,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     option("outbox.retry_longest_ms", Number(10, 86_400_000), "60000", "Longest such pause."),
     option(
         "files.dir",
-        Text(4096),
+        Folder,
         "",
         "Folder whose files `upload_file` (SDK 2.32) may send, subfolders included. Left out: it sends none.",
     ),
@@ -104,7 +104,7 @@ pub(super) const OPTIONS: &[Spec] = &[
     ),
     option(
         "log.dir",
-        Text(4096),
+        Folder,
         "",
         "Folder of the log files; by default `logs` beside the program. Used when `log_show` is 1. Lots that share a folder \
         write into the same files.",

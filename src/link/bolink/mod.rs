@@ -84,10 +84,12 @@ impl Shared {
                     // A fresh one may be good, and the request what is refused (by a firewall on the way, say): others
                     // are not made to log in again for it.
                     if is_second {
-                        // Of a record that is kept it is no answer; nor may it hold up the rest as a link that is down.
-                        let is_kept = request
-                            .interface
-                            .is_some_and(|interface| interface.durable && !interface.asks_now(request.data.own()));
+                        // Of what is kept until the platform has it, an answer of ours too, it is no receipt; nor may it
+                        // hold up the rest as a link that is down.
+                        let is_kept = request.kind == RequestKind::Answer
+                            || request
+                                .interface
+                                .is_some_and(|interface| interface.durable && !interface.asks_now(request.data.own()));
                         let code = if is_kept { Code::Http } else { Code::LoginRefused };
                         let refused = || Error::new(code, "Bolink refused two tokens in a row, one of them fresh");
                         return words.filter(|_| !is_kept).ok_or_else(refused);

@@ -28,8 +28,20 @@ pub fn signed(data: &Data, key: &str) -> Result<Signed> {
     Ok(Signed { text, sign })
 }
 
+/// The same for a line that the server takes. One that has no room for its stamp goes without it, its members in another
+/// order: the server signs them in the order in which they come.
+pub fn fitting(service: &str, token: Option<&str>, data: &mut Data, key: &str, limit: usize) -> Result<Signed> {
+    let plain = signed(data, key)?;
+    let length = measure(service, token, data, &plain.text, limit);
+    if length.is_ok() || !data.fold_stamp() {
+        return length.map(|()| plain);
+    }
+    let folded = signed(data, key)?;
+    measure(service, token, data, &folded.text, limit).map(|()| folded)
+}
+
 /// The text that is signed.
-pub fn text(data: &Data) -> Result<String> {
+fn text(data: &Data) -> Result<String> {
     let mut text = String::with_capacity(512);
     normal::object(&mut text, data.iter(), data.is_literal()).map_err(|number| {
         Error::new(Code::Invalid, format!("the number {} has an exponent that the cloud cannot hold", number.0))
@@ -106,7 +118,7 @@ pub fn surely_fits(service: &str, data: &Data, limit: usize) -> bool {
 }
 
 /// Refuses what the server would throw away without a word.
-pub fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limit: usize) -> Result<()> {
+fn measure(service: &str, token: Option<&str>, data: &Data, text: &str, limit: usize) -> Result<()> {
     let length = length_around(service, token, text.len());
     if length <= limit {
         return Ok(());

@@ -160,8 +160,7 @@ impl Link for CloudLink {
         if line::surely_fits(&request.service, &request.data, facts.line_limit) {
             return Ok(());
         }
-        let text = line::text(&request.data)?;
-        line::measure(&request.service, None, &request.data, &text, facts.line_limit)
+        line::fitting(&request.service, None, &mut request.data.clone(), &facts.key, facts.line_limit).map(|_| ())
     }
 
     fn status(&self) -> Members {

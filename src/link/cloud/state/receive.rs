@@ -1,13 +1,11 @@
 //! Receiving: whose reply it is, and what a refusal means for the record.
 
 use super::job::{Job, UnderWay};
-use super::send::vary;
 use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
 use crate::json::Value;
 use crate::link::Members;
 use crate::link::cloud::classify::{self, Kind};
-use crate::link::cloud::line;
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -156,19 +154,9 @@ impl State {
         let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
         self.guard.refused(job.signed.sign);
         if job.is_guarded {
-            match vary(&mut job.request.data, &facts.key) {
+            match self.vary(facts, &mut job.request) {
                 Ok(signed) => job.signed = signed,
                 Err(error) => return job.end(Err(error)),
-            }
-            let length = line::measure(
-                &job.request.service,
-                self.token.as_deref(),
-                &job.request.data,
-                &job.signed.text,
-                facts.line_limit,
-            );
-            if let Err(error) = length {
-                return job.end(Err(Error::new(Code::NotStored, format!("{text}; {}", error.message))));
             }
             code = Code::NotStored;
         }

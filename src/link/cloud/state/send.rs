@@ -8,7 +8,7 @@ use crate::json::Value;
 use crate::link::cloud::guard;
 use crate::link::cloud::line::{self, Signed};
 use crate::link::once::Giver;
-use crate::link::{Data, Members, Request};
+use crate::link::{Members, Request};
 use std::borrow::Cow;
 use std::io::Write;
 use std::net::Shutdown;
@@ -26,18 +26,29 @@ impl State {
             Phase::Down => return Err(self.offline()),
             Phase::Refused => return Err(self.offline()),
         }
-        let mut signed = line::signed(&request.data, &facts.key)?;
+        let mut signed = self.sign(facts, &mut request)?;
         let is_guarded = line::is_guarded(&request.service);
         if is_guarded && self.guard.must_change(signed.sign) {
-            signed = vary(&mut request.data, &facts.key)?;
+            signed = self.vary(facts, &mut request)?;
         }
-        line::measure(&request.service, self.token.as_deref(), &request.data, &signed.text, facts.line_limit)?;
         // Nulls do not reach the server.
         let order = request.data.get("order_id").filter(|order| is_guarded && !order.is_null());
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
         let wants_login = false;
         self.line_up(Job { request, signed, is_guarded, order, wants_login, attempts: 0, refused: None, done }, false);
         Ok(())
+    }
+
+    fn sign(&self, facts: &Facts, request: &mut Request) -> Result<Signed> {
+        let Request { service, data, .. } = request;
+        line::fitting(service, self.token.as_deref(), data, &facts.key, facts.line_limit)
+    }
+
+    /// Adds or changes the member that only makes the bytes other ones, and signs anew.
+    pub(super) fn vary(&self, facts: &Facts, request: &mut Request) -> Result<Signed> {
+        let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+        request.data.set_stamp(stamp.to_string());
+        self.sign(facts, request)
     }
 
     /// Puts a job in line: behind those of its kind, or before them when it has been refused for a passing reason.
@@ -188,18 +199,12 @@ impl State {
     }
 }
 
-/// Adds or changes the member that only makes the bytes other ones, and signs anew.
-pub(super) fn vary(data: &mut Data, key: &str) -> Result<Signed> {
-    let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
-    data.set_stamp(stamp.to_string());
-    line::signed(data, key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::rig::Rig;
     use super::*;
     use crate::json::{json, members};
+    use crate::link::Data;
     use crate::link::cloud::rate::Rate;
 
     const NOBODY_ELSE: Duration = Duration::from_secs(60);
@@ -289,6 +294,44 @@ mod tests {
         rig.says(handled.clone(), now);
         assert!(rig.state.is_idle() && rig.state.queue.is_empty(), "nothing more goes out");
         assert_eq!(second.take().unwrap().unwrap(), handled);
+    }
+
+    #[test]
+    fn a_line_without_room_for_the_stamp_goes_with_its_members_in_another_order() {
+        let now = Instant::now();
+        let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
+        let record =
+            || Members::from(["order_id", "car_number", "c_type", "uid", "remark"].map(|name| (name, json!("A1"))));
+        let signed = line::signed(&Data::from(record()), "k").unwrap();
+        rig.facts.line_limit = line::compose("in_park", Some("t1"), &signed).len() - 1;
+        let end = now + NOBODY_ELSE;
+        let call = rig.queue("in_park", record(), end);
+        rig.state.pump(&rig.facts, now);
+        let refused = rig.line()["data"].clone();
+        rig.says(members! {"state": 0, "errmsg": "error:token无效"}, now);
+        rig.state.pump(&rig.facts, now + rig.facts.login_pause);
+        assert_eq!(rig.line()["service_name"], json!("login"));
+        rig.says(members! {"service_name": "login", "state": 1, "token": "t2"}, now);
+        let again = rig.line()["data"].clone();
+        assert_ne!(again.to_string(), refused.to_string(), "the cloud would call it handled");
+        assert_eq!(again.as_object().unwrap().len(), 5);
+        record().iter().for_each(|(name, value)| assert_eq!(again.get(name), Some(value)));
+        answered(&mut rig, "in_park", "A1", now);
+        assert_eq!(call.take().unwrap().unwrap()["state"], json!(1));
+        // What the store keeps has its stamp: each stamp makes an order of its own, always the same.
+        let mut texts = Vec::new();
+        for stamp in ["1790000000000001", "1790000000000001", "1790000000000002"] {
+            let mut stored = record();
+            stored.insert("order_id", json!("A2"));
+            stored.insert("random_temp", json!(stamp));
+            rig.queue("in_park", stored, end);
+            rig.state.pump(&rig.facts, now);
+            texts.push(rig.line()["data"].to_string());
+            answered(&mut rig, "in_park", "A2", now);
+        }
+        assert_eq!(texts[0], texts[1]);
+        assert_ne!(texts[0], texts[2]);
+        assert!(!texts[0].contains("random_temp"));
     }
 
     #[test]
