@@ -12,7 +12,7 @@ use crate::link::{Data, Members, Request};
 use std::borrow::Cow;
 use std::io::Write;
 use std::net::Shutdown;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// An answer to a downlink is answered by an empty frame, or by nothing on some servers; the lane waits no longer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,15 +28,17 @@ impl State {
         }
         let mut signed = line::signed(&request.data, &facts.key)?;
         let is_guarded = line::is_guarded(&request.service);
-        if is_guarded && self.guard.must_change(signed.sign) {
-            signed = vary(&mut request.data, &facts.key)?;
+        let given = signed.sign;
+        if is_guarded && let Some(stamp) = self.guard.stamp(given) {
+            signed = stamped(&mut request.data, stamp, &facts.key)?;
         }
         line::measure(&request.service, self.token.as_deref(), &request.data, &signed.text, facts.line_limit)?;
         // Nulls do not reach the server.
         let order = request.data.get("order_id").filter(|order| is_guarded && !order.is_null());
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
         let wants_login = false;
-        self.line_up(Job { request, signed, is_guarded, order, wants_login, attempts: 0, refused: None, done }, false);
+        let job = Job { request, signed, given, is_guarded, order, wants_login, attempts: 0, refused: None, done };
+        self.line_up(job, false);
         Ok(())
     }
 
@@ -189,8 +191,7 @@ impl State {
 }
 
 /// Adds or changes the member that only makes the bytes other ones, and signs anew.
-pub(super) fn vary(data: &mut Data, key: &str) -> Result<Signed> {
-    let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+pub(super) fn stamped(data: &mut Data, stamp: u128, key: &str) -> Result<Signed> {
     data.set_stamp(stamp.to_string());
     line::signed(data, key)
 }
