@@ -161,6 +161,21 @@ class BothPlatforms(LibraryCase):
                 self.assertEqual(bool(self.cloud.wait(stored, 1)), bolink != 0)
             p.close()
 
+    def test_who_has_paid_does_not_wait_for_the_clouds_turn(self):
+        with tempfile.TemporaryDirectory() as folder, CloudServer() as cloud:
+            p = self.open(self.config(cloud, self.bolink, local_id="kept", store={"dir": folder},
+                                      cloud={"request_timeout_ms": 60000}))
+            self.assertTrue(cloud.wait(lambda: [c for c in cloud.live() if c.logged_in]))
+            cloud.stop()
+            self.assertTrue(self.bolink.wait(lambda: p.status()["links"]["cloud"]["state"] == "down"))
+            data = self.order()
+            self.answered(p, lambda: p.try_in_park(data))
+            begun = time.monotonic()
+            code, reply = p.try_out_park(self.leave(data, pay_type="wallet"))
+            self.assertEqual((code, reply["links"]["cloud"]["code"]), (parklink.PENDING, "queued"))
+            self.assertLess(time.monotonic() - begun, 20)
+            p.close()
+
     def test_downlinks_of_both(self):
         self.cloud.downlink("lock_car", {"order_id": "A1", "is_locked": 1})
         self.bolink.push({"service_name": "query_price", "order_id": "A1", "park_id": "21782", "pay_scene": 1})
