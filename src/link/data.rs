@@ -50,6 +50,8 @@ impl Data {
         let seed = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let mut seed = stamp.plain().bytes().fold(0xcbf2_9ce4_8422_2325, seed);
         let mut members: Vec<_> = self.own.iter_but(&[STAMP]).collect();
+        // Whatever order an earlier stamp has made.
+        members.sort_unstable_by_key(|(name, _)| *name);
         for last in (1..members.len()).rev() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let other = (seed >> 33) as usize % (last + 1);

@@ -52,12 +52,14 @@ static void log_something(int number, const char *text) {
 }
 
 int main(int count, char **words) {
-    char config[512], other[512], fast[512], *kept, *again;
+    char config[512], other[512], fast[512], few[512], *kept, *again;
     int before, at;
     CHECK(count > 1 && sandbox_read(words[1], &box) == 0);
     strings_are_ours = count > 2 && strcmp(words[2], "malloc") == 0;
     configure(config, sizeof config, "WERRTTTTYY", ",\"no_such_member\":1");
     configure(other, sizeof other, "WRONG", "");
+    configure(few, sizeof few, "WERRTTTTYY",
+              ",\"cloud\":{\"requests_per_window\":1,\"window_ms\":700,\"request_timeout_ms\":300}");
     configure(fast, sizeof fast, "WERRTTTTYY", ",\"set_params\":{\"fast\":true}");
 
     /* Before Init. */
@@ -134,6 +136,14 @@ int main(int count, char **words) {
     answers(UploadUtilNative_Init(config), "1", "");
     log_something(400, "send success!");
     wait_for(&calls, before + 7);
+    UploadUtilNative_UnInit();
+
+    /* More than the rate allows in the time of a call: what was taken over waits for its turn. */
+    answers(UploadUtilNative_Init(few), "1", "");
+    log_something(500, "send success!");
+    log_something(501, "send success!");
+    wait_for(&calls, before + 9);
+    CHECK(strstr(last, "\"501\"") != NULL && strstr(last, "\"state\":1") != NULL);
     UploadUtilNative_UnInit();
     puts("ok legacy");
     return 0;

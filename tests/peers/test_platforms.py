@@ -2,10 +2,13 @@
 import json
 import os
 import socket
+import tempfile
 import threading
 import time
 import unittest
 
+import bolink_faults as bolink_fault
+import cloud_faults as fault
 import parklink
 from bolink_server import BolinkServer
 from cloud_server import CloudServer
@@ -132,6 +135,46 @@ class BothPlatforms(LibraryCase):
         code, _ = self.p.try_in_park(self.order())
         self.assertNotEqual(code, parklink.OK)
         self.assertTrue(self.cloud.wait(lambda: self.cloud.stored_data("in_park"), 1), "the cloud got nothing")
+
+    def test_a_silent_cloud_keeps_nothing_from_bolink(self):
+        """Each has its own time: the exit reaches the one although the other never answers."""
+        self.cloud.plan("out_park", fault.never())
+        data = self.leave(self.order(), pay_type="wallet")
+        code, reply = self.p.try_out_park(data)
+        self.assertEqual([n for n, _ in self.bolink.stored], ["outpark"])
+        self.assertEqual([reply["links"][name]["code"] for name in ("bolink", "cloud")], ["pending", "timeout"])
+        self.assertEqual(reply["state"], 2)
+        self.assertEqual(code, parklink.PENDING, "told as a failure it would be sent again, and charged twice")
+
+    def test_an_exit_that_is_paid_waits_for_the_cloud(self):
+        with tempfile.TemporaryDirectory() as folder:
+            p = self.open(self.config(self.cloud, self.bolink, local_id="kept", store={"dir": folder}))
+            self.answered(p, lambda: p.try_in_park(self.order()))
+            for bolink, codes in [(1, ["ok", "queued"]), (2, ["pending", "queued"]), (0, ["refused", "broken"])]:
+                self.cloud.plan("out_park", fault.close_before(process=False))
+                self.bolink.plan("outpark", bolink_fault.reply({"state": bolink, "errmsg": "x", "service_name": "outpark"}))
+                data = self.leave(self.order(), pay_type="wallet")
+                code, reply = p.try_out_park(data)
+                self.assertEqual([reply["links"][name]["code"] for name in ("bolink", "cloud")], codes)
+                self.assertEqual(code, {1: parklink.OK, 2: parklink.PENDING, 0: parklink.REFUSED}[bolink])
+                stored = lambda: [d for d in self.cloud.stored_data("out_park") if d["order_id"] == data["order_id"]]
+                self.assertEqual(bool(self.cloud.wait(stored, 1)), bolink != 0)
+            p.close()
+
+    def test_who_has_paid_does_not_wait_for_the_clouds_turn(self):
+        with tempfile.TemporaryDirectory() as folder, CloudServer() as cloud:
+            p = self.open(self.config(cloud, self.bolink, local_id="kept", store={"dir": folder},
+                                      cloud={"request_timeout_ms": 60000}))
+            self.assertTrue(cloud.wait(lambda: [c for c in cloud.live() if c.logged_in]))
+            cloud.stop()
+            self.assertTrue(self.bolink.wait(lambda: p.status()["links"]["cloud"]["state"] == "down"))
+            data = self.order()
+            self.answered(p, lambda: p.try_in_park(data))
+            begun = time.monotonic()
+            code, reply = p.try_out_park(self.leave(data, pay_type="wallet"))
+            self.assertEqual((code, reply["links"]["cloud"]["code"]), (parklink.PENDING, "queued"))
+            self.assertLess(time.monotonic() - begun, 20)
+            p.close()
 
     def test_downlinks_of_both(self):
         self.cloud.downlink("lock_car", {"order_id": "A1", "is_locked": 1})

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const UPLOADS: usize = 1000;
 /// Messages that wait for the software's function. Beyond it downlinks wait in the SDK, whose own queue is `events.queue`.
 const MESSAGES: usize = 64;
+/// How long one that was taken over is tried while the rate, the platform's or our own, keeps it back.
+const HELD_BACK: Duration = Duration::from_secs(60);
 /// How long UnInit lets waiting uploads go out.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long UnInit waits in all for a function of the software's that does not return.
@@ -195,16 +197,28 @@ fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<Receiver<()
 fn upload_all(uploads: &Receiver<Box<Upload>>, sdk: &Sdk, answers: &Sender<String>) {
     for upload in uploads {
         let Upload { service, record, json } = *upload;
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sdk.upload(&json)));
-        let outcome = caught.unwrap_or_else(|_| Outcome {
-            reply: None,
-            error: Some(Error::new(Code::Internal, "a defect of the library was caught; please report it")),
-        });
+        let end = Instant::now() + HELD_BACK;
+        let mut outcome = upload_one(sdk, &json);
+        while is_held_back(&outcome) && Instant::now() < end {
+            outcome = upload_one(sdk, &json);
+        }
         let answer = shape::answer(&service, &record, outcome);
         if answers.send(Value::Object(answer).to_string()).is_err() {
             return;
         }
     }
+}
+
+fn upload_one(sdk: &Sdk, json: &str) -> Outcome {
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sdk.upload(json)));
+    caught.unwrap_or_else(|_| {
+        Outcome::from(Error::new(Code::Internal, "a defect of the library was caught; please report it"))
+    })
+}
+
+/// Nothing of it is stored, and it is only early.
+fn is_held_back(outcome: &Outcome) -> bool {
+    outcome.error.as_ref().is_some_and(|error| matches!(error.code, Code::RateLimited | Code::NotStored))
 }
 
 fn deliver_all(messages: &Receiver<String>, is_over: &AtomicBool, deliver: Deliver) {

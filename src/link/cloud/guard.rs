@@ -3,7 +3,8 @@
 
 use crate::json::Text;
 use crate::wire::sign::Sign;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The server forgets after 5000 keys; remembering a little longer does no harm.
 const MEMORY: usize = 10_000;
@@ -20,8 +21,9 @@ pub struct Guard {
     passes: Passes,
     /// Those before them; nothing is in both.
     older_passes: Passes,
-    not_stored: HashSet<Sign>,
-    not_stored_order: VecDeque<Sign>,
+    /// Of what it remembers without having stored it: the stamp that it goes out with instead.
+    stamps: HashMap<Sign, u128>,
+    stamps_order: VecDeque<Sign>,
 }
 
 /// What the server counts passes by.
@@ -60,21 +62,24 @@ impl Guard {
         self.older_passes.clear();
     }
 
-    /// The record was refused after its signature had been remembered: sent again unchanged it would be lost.
-    pub fn refused(&mut self, sign: Sign) {
-        if self.not_stored.insert(sign) {
-            self.not_stored_order.push_back(sign);
-            if self.not_stored_order.len() > MEMORY
-                && let Some(oldest) = self.not_stored_order.pop_front()
+    /// The record that was given with this signature was refused after the signature it went out with had been remembered:
+    /// sent again unchanged it would be lost. From now on it has another stamp, until it is refused with that one too:
+    /// when its reply is lost, the same bytes again are told as received.
+    pub fn refused(&mut self, given: Sign) {
+        let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+        if self.stamps.insert(given, stamp).is_none() {
+            self.stamps_order.push_back(given);
+            if self.stamps_order.len() > MEMORY
+                && let Some(oldest) = self.stamps_order.pop_front()
             {
-                self.not_stored.remove(&oldest);
+                self.stamps.remove(&oldest);
             }
         }
     }
 
-    /// Whether this signature is remembered by the server for a record that it has not stored.
-    pub fn must_change(&self, sign: Sign) -> bool {
-        !self.not_stored.is_empty() && self.not_stored.contains(&sign)
+    /// The stamp of a record that was refused: with the signature it was given with it would be lost.
+    pub fn stamp(&self, given: Sign) -> Option<u128> {
+        if self.stamps.is_empty() { None } else { self.stamps.get(&given).copied() }
     }
 }
 
@@ -122,6 +127,6 @@ mod tests {
         let mut guard = Guard::default();
         guard.refused(sign("1"));
         guard.new_login();
-        assert!(guard.must_change(sign("1")) && !guard.must_change(sign("2")));
+        assert!(guard.stamp(sign("1")).is_some() && guard.stamp(sign("2")).is_none());
     }
 }

@@ -53,10 +53,10 @@ impl State {
             self.owed_empty += 1;
             return job.end(Ok(Members::new()));
         }
-        let name = &job.request.service;
+        let (name, given) = (&job.request.service, job.doubtful());
         facts.log.warn(format_args!("cloud: no answer to {name}"));
         let Expected { service, interface, .. } = job.expected();
-        self.owed.push(Owed { service: service.into(), interface, is_guarded: job.is_guarded, since: now });
+        self.owed.push(Owed { service: service.into(), interface, is_guarded: job.is_guarded, given, since: now });
         let message = format!("{name}: the cloud has not answered in time; it may or may not have taken the record");
         job.end(Err(Error::new(Code::Timeout, message)));
     }

@@ -7,12 +7,15 @@ use crate::link::cloud::classify::{self, Expected};
 use crate::link::cloud::line::Signed;
 use crate::link::once::Giver;
 use crate::link::{Members, Request, RequestKind};
+use crate::wire::sign::Sign;
 use std::time::Instant;
 
 /// A request in the queue or under way.
 pub(super) struct Job {
     pub(super) request: Request,
     pub(super) signed: Signed,
+    /// Its signature as it was given, without a stamp of ours.
+    pub(super) given: Sign,
     /// The server's resend guard looks at it.
     pub(super) is_guarded: bool,
     /// What that guard counts passes by, where it does.
@@ -45,6 +48,12 @@ impl Job {
     /// It asks for money now.
     pub(super) fn asks_now(&self) -> bool {
         self.request.interface.is_some_and(|interface| interface.asks_now(self.request.data.own()))
+    }
+
+    /// What becomes another record for the resend guard when it may have been refused: not a charge, which could then be
+    /// made twice.
+    pub(super) fn doubtful(&self) -> Option<Sign> {
+        (self.is_guarded && !self.asks_now()).then_some(self.given)
     }
 
     pub(super) fn is_always_worded(&self) -> bool {
@@ -80,6 +89,8 @@ pub(super) struct Owed {
     pub(super) service: Text,
     pub(super) interface: Option<&'static Interface>,
     pub(super) is_guarded: bool,
+    /// What the guard forgets it by, should it have been refused.
+    pub(super) given: Option<Sign>,
     pub(super) since: Instant,
 }
 

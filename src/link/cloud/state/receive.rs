@@ -111,9 +111,13 @@ impl State {
         }
         // A late one of a request that was given up.
         facts.log.warn(format_args!("cloud: a nameless reply that belongs to nothing under way: {text}"));
-        if !self.owed.is_empty() {
-            self.owed.remove(0);
-        }
+        let owed = if self.owed.is_empty() { None } else { self.owed.remove(0).given };
+        // It may as well be about the one under way: neither is known to be stored.
+        let own = match &self.under_way {
+            Some(UnderWay::Job { job, .. }) => job.doubtful(),
+            _ => None,
+        };
+        owed.into_iter().chain(own).for_each(|given| self.guard.refused(given));
     }
 
     /// The reply to the job under way.
@@ -127,19 +131,21 @@ impl State {
         let text = errmsg(&reply);
         let is_nameless = !reply.contains_key("service_name");
         if is_nameless && is_token_refusal(&text) {
+            self.guard.refused(job.given);
             self.refused(facts, *job, &text, now);
             self.is_token_good = false;
             self.want_login(facts, now);
         } else if is_nameless && text.contains(OVER_TIMES) {
             self.rate.refused(now);
+            self.guard.refused(job.given);
             self.refused(facts, *job, &text, now);
-        } else if is_already_handled(&reply) && self.guard.must_change(job.signed.sign) && !job.asks_now() {
-            // The older server remembers signatures of every service: it speaks of the try that it refused. A charge is
-            // not made once more by us: another of the same bytes may be under way.
+        } else if is_already_handled(&reply) && self.guard.stamp(job.signed.sign).is_some() && !job.asks_now() {
+            // The older server remembers signatures of every service: it speaks of the try that it refused; so does each of
+            // another call of the same bytes. A charge is not made once more by us: that call's may be under way.
             self.refused(facts, Job { is_guarded: true, ..*job }, &text, now);
         } else {
             if job.is_guarded && !is_settled(&job, &reply) {
-                self.guard.refused(job.signed.sign);
+                self.guard.refused(job.given);
             }
             job.end(Ok(reply));
         }
@@ -152,9 +158,10 @@ impl State {
         facts.log.warn(format_args!("cloud: {} was not taken: {text}", job.request.service));
         let is_rate = text.contains(OVER_TIMES);
         let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
-        self.guard.refused(job.signed.sign);
-        if job.is_guarded {
-            match self.vary(facts, &mut job.request) {
+        if job.is_guarded
+            && let Some(stamp) = self.guard.stamp(job.given)
+        {
+            match self.vary(facts, &mut job.request, stamp) {
                 Ok(signed) => job.signed = signed,
                 Err(error) => return job.end(Err(error)),
             }
@@ -224,4 +231,106 @@ fn errmsg(reply: &Members) -> Cow<'_, str> {
 
 fn is_token_refusal(text: &str) -> bool {
     text.contains("token无效") || text.contains("车场没有登录") || text.contains("未识别到token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rig::Rig;
+    use crate::error::Code;
+    use crate::json::{json, members};
+    use crate::link::Members;
+    use crate::link::cloud::rate::Rate;
+    use std::time::{Duration, Instant};
+
+    const HANDLED: &str = "数据已处理过...";
+
+    fn record() -> Members {
+        members! {"order_id": "A1", "car_number": "京A12345"}
+    }
+
+    fn reply(state: u8, errmsg: &str) -> Members {
+        members! {"service_name": "in_park", "state": state, "errmsg": errmsg, "order_id": "A1"}
+    }
+
+    fn nameless(errmsg: &str) -> Members {
+        members! {"state": 0, "errmsg": errmsg}
+    }
+
+    fn rig(now: Instant) -> Rig {
+        Rig::new(Rate::new(0, 0, Duration::ZERO), now)
+    }
+
+    #[test]
+    fn what_went_out_with_other_bytes_and_got_no_reply_goes_out_with_those_again() {
+        let now = Instant::now();
+        let mut rig = rig(now);
+        let soon = now + Duration::from_secs(1);
+        rig.queue("in_park", record(), soon);
+        rig.state.pump(&rig.facts, now);
+        assert_eq!(rig.line()["data"].get("random_temp"), None);
+        rig.says(nameless("error:签名错误"), now);
+        let unheard = rig.queue("in_park", record(), soon);
+        rig.state.pump(&rig.facts, now);
+        let changed = rig.line();
+        assert!(changed["data"].get("random_temp").is_some());
+        rig.state.tick(&rig.facts, soon);
+        assert_eq!(unheard.take().unwrap().unwrap_err().code, Code::Timeout);
+        // The server stored it and only its reply was lost: other bytes would store it twice.
+        for _ in 0..2 {
+            let again = rig.queue("in_park", record(), soon + Duration::from_secs(1));
+            rig.state.pump(&rig.facts, soon);
+            assert_eq!(rig.line(), changed);
+            rig.says(reply(0, HANDLED), soon);
+            assert_eq!(again.take().unwrap().unwrap()["errmsg"], json!(HANDLED));
+        }
+    }
+
+    #[test]
+    fn one_of_two_equal_records_that_was_refused_is_stored_once() {
+        let now = Instant::now();
+        let mut rig = rig(now);
+        let later = now + Duration::from_secs(60);
+        let calls = [rig.queue("in_park", record(), later), rig.queue("in_park", record(), later)];
+        rig.state.pump(&rig.facts, now);
+        rig.line();
+        rig.says(nameless("error:token无效"), now);
+        let login = now + rig.facts.login_pause + Duration::from_secs(30);
+        rig.state.tick(&rig.facts, login);
+        assert_eq!(rig.line()["service_name"], json!("login"));
+        rig.says(members! {"service_name": "login", "state": 1, "token": "t2"}, login);
+        let changed = rig.line();
+        rig.says(reply(1, ""), login);
+        assert_eq!(rig.line()["data"].get("random_temp"), None);
+        rig.says(reply(0, HANDLED), login);
+        assert_eq!(rig.line(), changed);
+        rig.says(reply(0, HANDLED), login);
+        for call in calls {
+            assert_eq!(call.take().unwrap().unwrap()["service_name"], json!("in_park"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_may_be_of_either_of_two_leaves_neither_handled() {
+        let now = Instant::now();
+        let mut rig = rig(now);
+        let [first, second] = [1, 2].map(|second| now + Duration::from_secs(second));
+        rig.queue("in_park", record(), first);
+        rig.state.pump(&rig.facts, now);
+        rig.line();
+        rig.state.tick(&rig.facts, first);
+        let other = || members! {"order_id": "A2", "car_number": "京A12345"};
+        rig.queue("in_park", other(), second);
+        rig.state.pump(&rig.facts, first);
+        rig.line();
+        rig.says(nameless("error:签名错误"), first);
+        rig.state.tick(&rig.facts, second);
+        for data in [record(), other()] {
+            rig.queue("in_park", data, second + Duration::from_secs(1));
+            rig.state.pump(&rig.facts, second);
+            let line = rig.line();
+            assert!(line["data"].get("random_temp").is_some(), "{line:?}");
+            let order = line["data"]["order_id"].clone();
+            rig.says(members! {"service_name": "in_park", "state": 1, "errmsg": "", "order_id": order}, second);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::link::{Members, Request};
 use std::borrow::Cow;
 use std::io::Write;
 use std::net::Shutdown;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// An answer to a downlink is answered by an empty frame, or by nothing on some servers; the lane waits no longer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
@@ -28,14 +28,16 @@ impl State {
         }
         let mut signed = self.sign(facts, &mut request)?;
         let is_guarded = line::is_guarded(&request.service);
-        if is_guarded && self.guard.must_change(signed.sign) {
-            signed = self.vary(facts, &mut request)?;
+        let given = signed.sign;
+        if is_guarded && let Some(stamp) = self.guard.stamp(given) {
+            signed = self.vary(facts, &mut request, stamp)?;
         }
         // Nulls do not reach the server.
         let order = request.data.get("order_id").filter(|order| is_guarded && !order.is_null());
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
         let wants_login = false;
-        self.line_up(Job { request, signed, is_guarded, order, wants_login, attempts: 0, refused: None, done }, false);
+        let job = Job { request, signed, given, is_guarded, order, wants_login, attempts: 0, refused: None, done };
+        self.line_up(job, false);
         Ok(())
     }
 
@@ -45,8 +47,7 @@ impl State {
     }
 
     /// Adds or changes the member that only makes the bytes other ones, and signs anew.
-    pub(super) fn vary(&self, facts: &Facts, request: &mut Request) -> Result<Signed> {
-        let stamp = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros());
+    pub(super) fn vary(&self, facts: &Facts, request: &mut Request, stamp: u128) -> Result<Signed> {
         request.data.set_stamp(stamp.to_string());
         self.sign(facts, request)
     }
@@ -300,8 +301,12 @@ mod tests {
     fn a_line_without_room_for_the_stamp_goes_with_its_members_in_another_order() {
         let now = Instant::now();
         let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
-        let record =
-            || Members::from(["order_id", "car_number", "c_type", "uid", "remark"].map(|name| (name, json!("A1"))));
+        let record = || {
+            Members::from(
+                ["order_id", "car_number", "c_type", "uid", "remark", "car_type", "out_uid", "c", "d", "e"]
+                    .map(|name| (name, json!("A1"))),
+            )
+        };
         let signed = line::signed(&Data::from(record()), "k").unwrap();
         rig.facts.line_limit = line::compose("in_park", Some("t1"), &signed).len() - 1;
         let end = now + NOBODY_ELSE;
@@ -314,7 +319,7 @@ mod tests {
         rig.says(members! {"service_name": "login", "state": 1, "token": "t2"}, now);
         let again = rig.line()["data"].clone();
         assert_ne!(again.to_string(), refused.to_string(), "the cloud would call it handled");
-        assert_eq!(again.as_object().unwrap().len(), 5);
+        assert_eq!(again.as_object().unwrap().len(), 10);
         record().iter().for_each(|(name, value)| assert_eq!(again.get(name), Some(value)));
         answered(&mut rig, "in_park", "A1", now);
         assert_eq!(call.take().unwrap().unwrap()["state"], json!(1));
