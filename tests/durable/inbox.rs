@@ -391,7 +391,7 @@ fn a_callback_gets_all_of_before_however_small_the_queue() {
 #[test]
 fn an_answer_that_the_platform_refuses_is_not_sent_for_ever() {
     let (folder, platform) = (Folder::new(), Platform::start());
-    platform.judge(|_| Act::Status(404, None));
+    platform.judge(|_| Act::Status(400, None));
     let lot = start(&folder, &platform);
     listen(&lot, Some(yes()));
     platform.send(&prepay("T1"));
