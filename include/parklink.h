@@ -16,8 +16,8 @@
  * can return.
  *
  * Charges. What asks for money now (an exit with pay_type wallet or sweepcode, etc_pay, a payment by the open API or by
- * ETCP) may have been made although the call failed: after TIMEOUT, BROKEN, PROTOCOL, CLOSED and an HTTP status of 408 or
- * 500 and more, but 503; the text says so. Wait for the downlink, or ask the platform, before you charge again or the
+ * ETCP) may have been made although the call failed: after TIMEOUT, BROKEN, PROTOCOL, CLOSED, INTERNAL and an HTTP status of
+ * 408, 425 or 500 and more, but 503; the text says so. Wait for the downlink, or ask the platform, before you charge again or the
  * driver pays another way.
  *
  * Handles. A parklink_t * is a token that the library looks up. A NULL, closed, stale or invented one is an error

@@ -105,6 +105,10 @@ impl Inbox {
             }
             return Ok(());
         }
+        // Its platform may have said it again meanwhile.
+        if self.is_open(event.id) {
+            return Ok(());
+        }
         if self.is_past(&event, stored) {
             let (name, service) = (event.platform.name(), &event.service);
             self.log.warn(format_args!("{name}: {service} of before the restart is not handed out again"));
@@ -118,10 +122,6 @@ impl Inbox {
                 return Ok(());
             }
             event.redelivered = is_old;
-        }
-        // Its platform may have said it again meanwhile.
-        if self.is_open(event.id) {
-            return Ok(());
         }
         let state = self.lock();
         if state.is_closed {

@@ -93,7 +93,8 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let members = Arc::new(members);
     let request = request(platform, interface, &record.service, &members, deadline, RequestKind::Backlog);
     match link.begin(request).and_then(|pending| pending()) {
-        Ok(reply) => of_reply(platform, interface, &record.service, &members, reply),
+        // What is kept asks for no money any more.
+        Ok(reply) => of_reply(platform, interface, &record.service, false, reply),
         Err(error) => Outcome::from(error),
     }
 }

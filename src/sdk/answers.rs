@@ -23,6 +23,9 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// At most while the platform takes none: when it does again, nobody's question shall wait long for its answer.
+const OUTAGE: Duration = Duration::from_secs(5);
+
 /// How long an answer is worth sending; the platform asks again or has given up by then.
 const WORTH: Duration = Duration::from_secs(120);
 
@@ -70,11 +73,14 @@ impl Waiting {
         Some(self.0.swap_remove(at).1)
     }
 
-    /// The job of the same downlink: its platform has asked again.
-    fn take_same(&mut self, job: &Job) -> Option<Job> {
+    /// One answer serves, however often its platform asks for it: the one that waits here gives way.
+    fn merged(&mut self, mut job: Job, shared: &Shared) -> Job {
         let id = job.answer.event_id;
-        let at = self.0.iter().position(|(_, other)| id != 0 && other.answer.event_id == id)?;
-        Some(self.0.swap_remove(at).1)
+        if let Some(at) = self.0.iter().position(|(_, other)| id != 0 && other.answer.event_id == id) {
+            job.backoff = self.0.swap_remove(at).1.backoff;
+            shared.left.fetch_sub(1, Ordering::AcqRel);
+        }
+        job
     }
 }
 
@@ -125,12 +131,11 @@ impl Answers {
     /// Ends the workers; call it after the links were shut. Tells how many answers were not sent.
     pub fn stop(&self) -> u64 {
         self.shared.stop.cancel();
-        let left = self.left();
         let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
         for worker in workers {
             let _ = worker.join();
         }
-        left
+        self.left()
     }
 }
 
@@ -143,7 +148,7 @@ impl Drop for Answers {
 fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared: &Shared) {
     // One that the platform does not take holds up no other.
     let mut again = Waiting::default();
-    let mut outage = Backoff::new(PAUSE, LONGEST);
+    let mut outage = Backoff::new(PAUSE, OUTAGE);
     loop {
         let due = again.soonest().map_or_else(never, at);
         let job = select! {
@@ -151,12 +156,8 @@ fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared:
             recv(jobs) -> job => job.ok(),
             recv(due) -> _ => again.take_soonest(),
         };
-        let Some(mut job) = job else { return };
-        // One answer serves, however often it is asked for.
-        if let Some(same) = again.take_same(&job) {
-            job.backoff = same.backoff;
-            shared.left.fetch_sub(1, Ordering::AcqRel);
-        }
+        let Some(job) = job else { return };
+        let mut job = again.merged(job, shared);
         let sent = deliver(link, &job, log);
         if let Sent::AllWait(wait) = sent {
             // A link that knows that it is down costs nothing to ask; one that dials for each answer is asked less and less.
@@ -165,16 +166,24 @@ fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared:
             if !shared.stop.sleep(pause) {
                 return;
             }
+            // What has been asked for again and again meanwhile.
+            for job in jobs.try_iter() {
+                let job = again.merged(job, shared);
+                again.put(Instant::now(), job);
+            }
             continue;
         }
-        outage.reset();
         match sent {
             Sent::Again => {
+                outage.reset();
                 let pause = job.backoff.pause();
                 again.put(Instant::now() + pause, job);
                 continue;
             }
-            Sent::Over => inbox.answer_delivered(job.answer.event_id),
+            Sent::Over => {
+                outage.reset();
+                inbox.answer_delivered(job.answer.event_id);
+            }
             Sent::Dropped | Sent::AllWait(_) => {}
         }
         shared.left.fetch_sub(1, Ordering::AcqRel);

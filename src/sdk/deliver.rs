@@ -79,7 +79,7 @@ impl Sdk {
             Begun::Live(begun) => begun.and_then(|pending| pending()),
         };
         let outcome = match live {
-            Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), members, reply),
+            Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), is_charge, reply),
             Err(error) => Outcome::from(error),
         };
         match (&self.outbox, &outcome.error) {
@@ -114,8 +114,9 @@ impl Sdk {
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
         }
-        // As with every call: a link on its way is waited for, one that is down is not: its turn does not come.
-        let is_away = matches!(&*way.link.status().plain("state"), "down" | "refused");
+        // As with every call: a link on its way is waited for, one that is down is not: its turn does not come. Who has
+        // paid already waits for no turn.
+        let is_away = way.is_charge(members) || matches!(&*way.link.status().plain("state"), "down" | "refused");
         let deadline = if is_away { Instant::now() } else { self.deadline(way, members) };
         let sent = self
             .outbox

@@ -35,7 +35,7 @@ impl Sdk {
         let answer = client.post(&target, &body, Instant::now() + patience)?.ok()?;
         let wrong = || Error::new(Code::Protocol, "the platform's answer to a file is not a JSON object");
         let reply = json::members_of(&answer).ok_or_else(wrong)?;
-        Ok(outcome::of_reply(Platform::Bolink, interface, SERVICE, members, reply))
+        Ok(outcome::of_reply(Platform::Bolink, interface, SERVICE, false, reply))
     }
 
     fn allowed_file(&self, path: &str) -> Result<PathBuf> {

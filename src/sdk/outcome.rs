@@ -64,14 +64,13 @@ pub fn of_reply(
     platform: Platform,
     interface: Option<&Interface>,
     service: &str,
-    asked: &Members,
+    is_charge: bool,
     mut reply: Members,
 ) -> Outcome {
     with_state(interface, &mut reply);
     if platform == Platform::Cloud && cloud::is_already_handled(&reply) {
         // It was taken the first time; only our knowledge of that was lost. Taken is not paid (SDK 2.2).
-        let asks_now = interface.is_some_and(|interface| interface.asks_now(asked));
-        reply.insert("state", Value::from(if asks_now { 2 } else { 1 }));
+        reply.insert("state", Value::from(if is_charge { 2 } else { 1 }));
     }
     let state = reply.plain("state");
     let is = |number: u8| reply.get("state").is_some_and(|state| same_value(state, &Value::from(number)));
@@ -137,7 +136,7 @@ mod tests {
         let code = |id: &str, reply: Value| {
             let interface = catalogue::by_id(id).unwrap();
             let reply = reply.as_object().unwrap().clone();
-            let outcome = of_reply(interface.platform, Some(interface), "it", &Members::new(), reply);
+            let outcome = of_reply(interface.platform, Some(interface), "it", false, reply);
             outcome.error.map(|error| (error.code, error.message))
         };
         let debt = code("bolink.laterpay_order_upload", json!({"state": 2, "message": "操作失败"})).unwrap();

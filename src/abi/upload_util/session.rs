@@ -21,6 +21,9 @@ const UPLOADS: usize = 1000;
 const MESSAGES: usize = 64;
 /// How long one that was taken over is tried while the rate, the platform's or our own, keeps it back.
 const HELD_BACK: Duration = Duration::from_secs(60);
+
+/// Between its tries: a platform that counts them must not be asked again at once.
+const HELD_BACK_PAUSE: Duration = Duration::from_secs(1);
 /// How long UnInit lets waiting uploads go out.
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long UnInit waits in all for a function of the software's that does not return.
@@ -200,6 +203,7 @@ fn upload_all(uploads: &Receiver<Box<Upload>>, sdk: &Sdk, answers: &Sender<Strin
         let end = Instant::now() + HELD_BACK;
         let mut outcome = upload_one(sdk, &json);
         while is_held_back(&outcome) && Instant::now() < end {
+            thread::sleep(HELD_BACK_PAUSE);
             outcome = upload_one(sdk, &json);
         }
         let answer = shape::answer(&service, &record, outcome);

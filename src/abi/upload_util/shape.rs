@@ -125,7 +125,9 @@ mod tests {
         let state = |service, pay_type| {
             let record = members(json!({"order_id": "7", "pay_type": pay_type}));
             let reply = members(json!({"service_name": service, "state": 0, "errmsg": "数据已处理过..."}));
-            let outcome = of_reply(Platform::Cloud, interface(service, &record), service, &record, reply);
+            let interface = interface(service, &record);
+            let is_charge = interface.is_some_and(|interface| interface.asks_now(&record));
+            let outcome = of_reply(Platform::Cloud, interface, service, is_charge, reply);
             Value::Object(answer(service, &record, outcome))["state"].clone()
         };
         for pay_type in ["wallet", "sweepcode"] {

@@ -81,14 +81,16 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A fee query (8.7) that was asked then was answered. What it lists is to be paid still, or again: a payment
+    /// A fee query (8.7) that was asked then was answered. What it lists with a fee is to be paid still, or again: a payment
     /// before it of which nothing is known was not taken.
     pub fn note_fees(&self, reply: &Members, asked: Instant) {
         let mut state = self.lock();
         let State { fees, payments, last, .. } = &mut *state;
         for order in reply.get("data").and_then(Value::as_array).into_iter().flatten() {
             let Some(order_id) = order.get("orderId").map(|id| id.plain().into_owned()) else { continue };
-            let payment = last.get(&order_id).and_then(|number| payments.get_mut(number));
+            // One that is paid is listed too, and owes nothing.
+            let owes = order.get("remainingFee").is_some_and(|fee| !fee.is_null() && !same_value(fee, &Value::from(0)));
+            let payment = last.get(&order_id).filter(|_| owes).and_then(|number| payments.get_mut(number));
             match payment.map(|payment| (payment.is_under_way, &mut payment.paid)) {
                 Some((false, paid @ Paid::Perhaps(_))) if paid.is_before(asked) => *paid = Paid::No,
                 // The car stayed on, and owes again.

@@ -45,9 +45,10 @@ impl Job {
         self.request.service != "upload_confirm_order"
     }
 
-    /// It asks for money now.
+    /// It asks for money now; what comes from the store does not.
     pub(super) fn asks_now(&self) -> bool {
-        self.request.interface.is_some_and(|interface| interface.asks_now(self.request.data.own()))
+        self.request.kind != RequestKind::Backlog
+            && self.request.interface.is_some_and(|interface| interface.asks_now(self.request.data.own()))
     }
 
     /// What becomes another record for the resend guard when it may have been refused: not a charge, which could then be

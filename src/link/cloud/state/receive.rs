@@ -100,9 +100,14 @@ impl State {
     pub(super) fn nameless(&mut self, facts: &Facts, reply: Members, now: Instant) {
         let text = errmsg(&reply);
         let is_own = match &self.under_way {
+            // No login is ever refused so: it is late.
+            Some(UnderWay::Login { .. }) if is_token_refusal(&text) || text.contains(OVER_TIMES) => false,
             Some(UnderWay::Login { .. }) => return self.login_reply(facts, &reply, now),
             // These refuse the one as well as the other.
-            Some(UnderWay::Job { .. }) if is_token_refusal(&text) || text.contains(OVER_TIMES) => true,
+            Some(UnderWay::Job { .. }) if is_token_refusal(&text) || text.contains(OVER_TIMES) => {
+                self.owed.iter().filter_map(|owed| owed.given).for_each(|given| self.guard.refused(given));
+                true
+            }
             Some(UnderWay::Job { job, .. }) => self.owed.is_empty() || !job.is_named(),
             None => false,
         };
@@ -332,5 +337,33 @@ mod tests {
             let order = line["data"]["order_id"].clone();
             rig.says(members! {"service_name": "in_park", "state": 1, "errmsg": "", "order_id": order}, second);
         }
+    }
+
+    #[test]
+    fn a_late_refusal_is_no_answer_to_a_login_and_leaves_nothing_handled() {
+        let now = Instant::now();
+        let mut rig = rig(now);
+        let [first, end] = [1, 60].map(|second| now + Duration::from_secs(second));
+        rig.queue("in_park", record(), first);
+        rig.state.pump(&rig.facts, now);
+        rig.line();
+        rig.state.tick(&rig.facts, first);
+        let other = members! {"order_id": "A2", "car_number": "京A12345"};
+        let call = rig.queue("in_park", other, end);
+        rig.state.pump(&rig.facts, first);
+        rig.line();
+        // The token is dead, for both of them.
+        rig.says(nameless("error:token无效"), first);
+        let login = first + rig.facts.login_pause + Duration::from_secs(30);
+        rig.state.tick(&rig.facts, login);
+        assert_eq!(rig.line()["service_name"], json!("login"));
+        rig.says(nameless("error:token无效"), login);
+        rig.says(members! {"service_name": "login", "state": 1, "token": "t2"}, login);
+        assert!(rig.line()["data"].get("random_temp").is_some());
+        rig.says(members! {"service_name": "in_park", "state": 1, "errmsg": "", "order_id": "A2"}, login);
+        assert_eq!(call.take().unwrap().unwrap()["state"], json!(1));
+        rig.queue("in_park", record(), end);
+        rig.state.pump(&rig.facts, login);
+        assert!(rig.line()["data"].get("random_temp").is_some(), "the server never stored it");
     }
 }
