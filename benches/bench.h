@@ -61,7 +61,7 @@ struct heard {
 };
 struct heard *start_server(void);
 int connect_to(int port);
-void read_until(int fd, char *buffer, size_t room, char end);
+size_t read_until(int fd, char *buffer, size_t room, char end);
 
 /* -- records and configurations (records.c) -- */
 #define CKEY "WERRTTTTYY"
@@ -74,11 +74,19 @@ parklink_t *open_http(const struct heard *server, const char *more);
 /* A new empty folder for a store; removed at the end of the program. */
 const char *store_folder(void);
 
-/* -- the plain client: libcurl + cJSON + OpenSSL (plain_client.c) -- */
+/* -- the plain client: libcurl or a socket, cJSON, OpenSSL (plain_client.c) -- */
 struct plain;
 struct plain *plain_open(int port);
 /* Uploads a record; the reply's text is freed by the caller. 0 when the platform took it. */
 int plain_upload(struct plain *client, const char *json, char **reply);
+/* The same as a line to the cloud, over a connection that needs no login. */
+int plain_line(int fd, const char *json, char **reply);
 void plain_close(struct plain *client);
+
+/* -- group commits in plain C (group.c) -- */
+struct group;
+struct group *group_open(const char *path);
+/* Returns when the text is on the disk. From up to 64 threads at once. */
+void group_store(struct group *group, const char *order, int order_length, const char *text);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a vendor would write without the library: libcurl, cJSON, OpenSSL. One kept connection, one token. */
+/* What a vendor would write without the library: libcurl or a socket, cJSON, OpenSSL. One kept connection, one token. */
 #include "bench.h"
 
 #include <cjson/cJSON.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct plain {
     CURL *curl;
@@ -29,30 +30,36 @@ static size_t take(char *data, size_t size, size_t count, void *user_data) {
     return bytes;
 }
 
-static void sign(const char *data, char *hex) {
+static void sign(const char *data, const char *key, char *hex) {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     EVP_MD_CTX *md5 = EVP_MD_CTX_new();
     EVP_DigestInit_ex(md5, EVP_md5(), NULL);
     EVP_DigestUpdate(md5, data, strlen(data));
-    EVP_DigestUpdate(md5, "key=" UKEY, strlen("key=" UKEY));
+    EVP_DigestUpdate(md5, key, strlen(key));
     EVP_DigestFinal_ex(md5, digest, &length);
     EVP_MD_CTX_free(md5);
     for (unsigned at = 0; at < length; at++)
         sprintf(hex + 2 * at, "%02X", digest[at]);
 }
 
+/* The whole message, with `end` behind it; freed by the caller. */
+static char *wrapped(const char *service, const char *token, const char *data, const char *key, const char *end) {
+    char hex[33];
+    sign(data, key, hex);
+    size_t room = strlen(data) + 256;
+    char *text = malloc(room);
+    if (token[0] != '\0')
+        snprintf(text, room, "{\"service_name\":\"%s\",\"sign\":\"%s\",\"token\":\"%s\",\"data\":%s}%s", service, hex, token,
+                 data, end);
+    else
+        snprintf(text, room, "{\"service_name\":\"%s\",\"sign\":\"%s\",\"data\":%s}%s", service, hex, data, end);
+    return text;
+}
+
 /* Posts data under a service name; the parsed answer is freed by the caller. */
 static cJSON *post(struct plain *client, const char *service, const char *data) {
-    char hex[33];
-    sign(data, hex);
-    size_t room = strlen(data) + 256;
-    char *body = malloc(room);
-    if (client->token[0] != '\0')
-        snprintf(body, room, "{\"service_name\":\"%s\",\"sign\":\"%s\",\"token\":\"%s\",\"data\":%s}", service, hex,
-                 client->token, data);
-    else
-        snprintf(body, room, "{\"service_name\":\"%s\",\"sign\":\"%s\",\"data\":%s}", service, hex, data);
+    char *body = wrapped(service, client->token, data, "key=" UKEY, "");
     client->length = 0;
     curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body);
     CURLcode code = curl_easy_perform(client->curl);
@@ -84,6 +91,16 @@ struct plain *plain_open(int port) {
     return client;
 }
 
+/* Whether the platform took it; the reply is deleted, its text given when it is wanted. */
+static int told(cJSON *reply, char **text) {
+    const cJSON *state = cJSON_GetObjectItemCaseSensitive(reply, "state");
+    int outcome = cJSON_IsNumber(state) && state->valueint == 1 ? 0 : -1;
+    if (text != NULL)
+        *text = cJSON_PrintUnformatted(reply);
+    cJSON_Delete(reply);
+    return outcome;
+}
+
 int plain_upload(struct plain *client, const char *json, char **reply_text) {
     cJSON *record = cJSON_Parse(json);
     if (record == NULL)
@@ -94,12 +111,25 @@ int plain_upload(struct plain *client, const char *json, char **reply_text) {
     cJSON_Delete(record);
     cJSON *reply = post(client, "inpark", data);
     free(data);
-    const cJSON *state = cJSON_GetObjectItemCaseSensitive(reply, "state");
-    int outcome = cJSON_IsNumber(state) && state->valueint == 1 ? 0 : -1;
-    if (reply_text != NULL)
-        *reply_text = cJSON_PrintUnformatted(reply);
-    cJSON_Delete(reply);
-    return outcome;
+    return told(reply, reply_text);
+}
+
+int plain_line(int fd, const char *json, char **reply_text) {
+    char buffer[4096];
+    cJSON *record = cJSON_Parse(json);
+    if (record == NULL)
+        return -1;
+    char *data = cJSON_PrintUnformatted(record);
+    cJSON_Delete(record);
+    char *line = wrapped("in_park", "ecde50e2393e43ac8813855745b1849f", data, "key=" CKEY, "\n");
+    size_t length = strlen(line);
+    NEED(write(fd, line, length) == (ssize_t)length, "write");
+    free(line);
+    free(data);
+    size_t held = read_until(fd, buffer, sizeof buffer, '\r');
+    /* A frame begins with a line feed and ends with a carriage return. */
+    cJSON *reply = cJSON_ParseWithLength(buffer + 1, held - 2);
+    return told(reply, reply_text);
 }
 
 void plain_close(struct plain *client) {

@@ -37,7 +37,7 @@ build() {
         -Wl,-rpath,"$out" $libraries -ldl -lm -pthread
 }
 libraries="-lcurl -lcjson -lcrypto" && build upload plain_client
-libraries="-lsqlite3" && build submit
+libraries="-lsqlite3" && build submit group
 libraries="-lcurl -lcjson -lcrypto -lsqlite3" && build drain plain_client
 libraries=
 for program in facts downlink idle live; do build $program; done

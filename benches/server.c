@@ -198,11 +198,12 @@ int connect_to(int port) {
     return fd;
 }
 
-void read_until(int fd, char *buffer, size_t room, char end) {
+size_t read_until(int fd, char *buffer, size_t room, char end) {
     size_t held = 0;
     do {
         ssize_t got = read(fd, buffer + held, room - held);
         NEED(got > 0, "the connection broke");
         held += (size_t)got;
     } while (buffer[held - 1] != end);
+    return held;
 }

@@ -38,8 +38,8 @@ static size_t wrapped(char *out, size_t room, const char *service, const char *d
 }
 
 static void cloud(const struct heard *server, int rounds) {
-    struct samples ours = {0}, socket = {0};
-    char json[1024], text[2048];
+    struct samples ours = {0}, socket = {0}, plain = {0};
+    char json[1024], text[2048], *reply;
     parklink_t *handle = open_cloud(server, "");
     NEED(parklink_wait_ready(handle, 10000) == PARKLINK_OK, "wait_ready");
     int fd = connect_to(server->cloud_port);
@@ -50,18 +50,25 @@ static void cloud(const struct heard *server, int rounds) {
         for (unsigned at = 0; at < CALLS; at++) {
             library(handle, "cloud", (unsigned)round * CALLS + at, &ours);
             bare(fd, text, length, '\r', &socket);
+            uint64_t begun = now_ns();
+            NEED(plain_line(fd, json, &reply) == 0, "the plain client's line");
+            sample(&plain, now_ns() - begun);
+            free(reply);
         }
         if (round == 0) {
-            ours.count = socket.count = 0; /* warming up */
+            ours.count = socket.count = plain.count = 0; /* warming up */
             continue;
         }
         end_round(&ours);
         end_round(&socket);
+        end_round(&plain);
     }
     remark("%.1f us, bare %.1f us", figure(&ours, P50) / 1e3, figure(&socket, P50) / 1e3);
     line("upload, cloud link, p50 vs bare socket", ratio(&ours, &socket, P50), "x", "<=", 1.4);
     remark("%.1f us, bare %.1f us", figure(&ours, P99) / 1e3, figure(&socket, P99) / 1e3);
     line("upload, cloud link, p99 vs bare socket", ratio(&ours, &socket, P99), "x", "<=", 2.5);
+    remark("%.1f us: no field checked, nothing kept", figure(&plain, P50) / 1e3);
+    line("  what cJSON + OpenSSL over that socket reaches", ratio(&plain, &socket, P50), "x", NULL, 0);
     close(fd);
     parklink_close(handle, 1000, NULL);
 }
