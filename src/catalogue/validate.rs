@@ -156,26 +156,20 @@ impl Check<'_> {
         if !field.values.is_empty() && !field.values.iter().any(|allowed| same_text(allowed, &text)) {
             return self.problem(at, name, Rule::Values(field.values), Some(shortened(&text)));
         }
+        // No text has more characters than bytes.
+        let Some(max) = max_len.filter(|max| text.len() > *max as usize) else { return };
         // Of a number what stands before the point counts: computing leaves long tails.
         let text = match field.kind {
             Kind::Number => Cow::Borrowed(text.split('.').next().unwrap_or(&text)),
             _ => text,
         };
-        match max_len {
-            // No text has more characters than bytes.
-            Some(max) if text.len() > max as usize => {
-                let length = text.chars().count();
-                if length <= max as usize {
-                    return;
-                }
-                // Also for a secret: its length gives nothing away.
-                let shown =
-                    if is_secret(name) { length.to_string() } else { format!("{length}: {}", shortened(&text)) };
-                let problem =
-                    Problem { path: at + name, rule: Rule::MaxLen(max), found: Some(shown), section: self.section };
-                self.problems.push(problem);
-            }
-            _ => {}
+        let length = text.chars().count();
+        if length > max as usize {
+            // Also for a secret: its length gives nothing away.
+            let shown = if is_secret(name) { length.to_string() } else { format!("{length}: {}", shortened(&text)) };
+            let problem =
+                Problem { path: at + name, rule: Rule::MaxLen(max), found: Some(shown), section: self.section };
+            self.problems.push(problem);
         }
     }
 

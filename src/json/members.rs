@@ -226,7 +226,7 @@ impl Builder {
         if place == self.members.len() {
             if place == 0 {
                 // Room is made at once: growing costs more than reading.
-                self.members.list.reserve(USUAL);
+                self.members.list = Vec::with_capacity(USUAL);
             }
             self.members.push(Text::from(name), Value::Null, mark);
         }

@@ -7,7 +7,7 @@ mod write;
 
 pub use self::members::{Finder, Members, mark};
 pub use self::read::{members_of, parse, parse_members, received, received_bytes};
-pub use self::write::{is_literal, quoted, string};
+pub use self::write::{is_literal, literal, quoted, string};
 
 use std::borrow::Cow;
 

@@ -3,7 +3,7 @@
 //! escape that stands for nothing is mended in what a platform sends.
 
 use super::members::Builder;
-use super::write::{is_literal_inside, odd};
+use super::write::{is_literal_inside, quote, unescaped};
 use super::{Members, Text, Value};
 use serde::de::{Error as _, IgnoredAny};
 use serde_json::{Error, Result};
@@ -147,11 +147,11 @@ impl<'a> Reader<'a> {
 
     /// Passes a text that stands for itself; none when it does not, or has no end.
     fn plain(&mut self) -> Option<&'a str> {
-        let begin = self.at + 1;
-        let end = begin + odd(self.text.as_bytes().get(begin..)?)?;
-        let text = self.text.get(begin..end).filter(|_| self.text.as_bytes()[end] == b'"')?;
-        self.at = end + 1;
-        Some(text)
+        let rest = self.text.get(self.at + 1..)?;
+        // Where all is literal, nothing but a quote ends a text.
+        let length = if self.is_literal { quote(rest.as_bytes())? } else { unescaped(rest.as_bytes())? };
+        self.at += length + 2;
+        rest.get(..length)
     }
 
     /// Any other text.

@@ -1,6 +1,7 @@
 //! Writing, without blanks.
 
 use super::{Members, Value};
+use std::convert::Infallible;
 use std::fmt;
 
 impl Members {
@@ -13,20 +14,21 @@ impl Members {
 
     /// Appends the object.
     pub fn write(&self, out: &mut String) {
+        if self.is_literal() {
+            let Ok(()) = literal(out, self.iter(), |out, value| {
+                value.write(out);
+                Ok::<(), Infallible>(())
+            });
+            return;
+        }
         out.push('{');
         for (at, (name, value)) in self.iter().enumerate() {
             if at > 0 {
                 out.push(',');
             }
-            match self.is_literal() {
-                true => quoted(out, name),
-                false => string(out, name),
-            }
+            string(out, name);
             out.push(':');
-            match value {
-                Value::String(text) if self.is_literal() => quoted(out, text),
-                value => value.write(out),
-            }
+            value.write(out);
         }
         out.push('}');
     }
@@ -100,10 +102,27 @@ impl Odd {
 /// What JSON names.
 static ODD: Odd = Odd::and(b"\"\\");
 
-/// The place of the first byte that does not stand for itself in a text: a quote, a backslash, a control character.
+/// The place of the quote behind a text; none when a byte before it does not stand for itself.
+#[inline(never)]
+pub(super) fn unescaped(text: &[u8]) -> Option<usize> {
+    ODD.find(text).filter(|at| text[*at] == b'"')
+}
+
+/// The place of the first quote.
 #[inline]
-pub(super) fn odd(text: &[u8]) -> Option<usize> {
-    ODD.find(text)
+pub(super) fn quote(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let mut passed = 0;
+    while let Some(eight) = text.get(passed..).and_then(|rest| rest.first_chunk()) {
+        // The lowest bit that is set is of the first byte that is 0 (and some of those behind it that are 1).
+        let other = u64::from_le_bytes(*eight) ^ (ONES * b'"' as u64);
+        let zeros = other.wrapping_sub(ONES) & !other & (ONES << 7);
+        if zeros != 0 {
+            return Some(passed + zeros.trailing_zeros() as usize / 8);
+        }
+        passed += 8;
+    }
+    text[passed..].iter().position(|byte| *byte == b'"').map(|at| passed + at)
 }
 
 /// Also the bytes with which a character begins that some server escapes.
@@ -136,6 +155,29 @@ pub fn quoted(out: &mut String, text: &str) {
     out.push('"');
     out.push_str(text);
     out.push('"');
+}
+
+/// Appends an object whose names and texts stand for themselves. Its other values are written as `write` does.
+pub fn literal<'a, E>(
+    out: &mut String,
+    mut members: impl Iterator<Item = (&'a str, &'a Value)>,
+    mut write: impl FnMut(&mut String, &Value) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut is_empty = true;
+    members.try_for_each(|(name, value)| {
+        out.push_str(if std::mem::take(&mut is_empty) { "{\"" } else { ",\"" });
+        out.push_str(name);
+        let Value::String(text) = value else {
+            out.push_str("\":");
+            return write(out, value);
+        };
+        out.push_str("\":\"");
+        out.push_str(text);
+        out.push('"');
+        Ok(())
+    })?;
+    out.push_str(if is_empty { "{}" } else { "}" });
+    Ok(())
 }
 
 impl fmt::Display for Members {

@@ -1,7 +1,7 @@
 //! The normal form: the one text of a JSON value that the cloud's server signs. It parses what it receives and writes it
 //! out again; sending exactly that text makes both sides sign the same bytes.
 
-use crate::json::{Value, is_literal, quoted};
+use crate::json::{Value, is_literal, literal, quoted};
 use std::fmt::Write;
 
 /// A number that has no normal form: its exponent is beyond what the server can hold.
@@ -21,26 +21,19 @@ pub fn object<'a>(
     members: impl Iterator<Item = (&'a str, &'a Value)>,
     is_literal: bool,
 ) -> Result<(), NumberTooWide> {
-    let string = if is_literal { quoted } else { string };
+    // Nulls do not reach the server.
+    let mut members = members.filter(|(_, value)| !value.is_null());
+    if is_literal {
+        return literal(out, members, write_value);
+    }
     let mut before = '{';
-    for (name, value) in members {
-        if value.is_null() {
-            // Nulls do not reach the server.
-            continue;
-        }
-        out.push(before);
-        before = ',';
+    members.try_for_each(|(name, value)| {
+        out.push(std::mem::replace(&mut before, ','));
         string(out, name);
         out.push(':');
-        match value {
-            Value::String(text) => string(out, text),
-            value => write_value(out, value)?,
-        }
-    }
-    if before == '{' {
-        out.push(before);
-    }
-    out.push('}');
+        write_value(out, value)
+    })?;
+    out.push_str(if before == ',' { "}" } else { "{}" });
     Ok(())
 }
 

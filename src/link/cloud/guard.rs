@@ -3,7 +3,8 @@
 
 use crate::json::Text;
 use crate::wire::sign::Sign;
-use std::collections::{HashMap, VecDeque};
+use foldhash::HashMap;
+use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The server forgets after 5000 keys; remembering a little longer does no harm.

@@ -74,7 +74,7 @@ pub struct State {
     /// Why the connection is being given up, when we know better than its end tells.
     reason: Option<Error>,
     under_way: Option<UnderWay>,
-    queue: VecDeque<Job>,
+    queue: VecDeque<Box<Job>>,
     rate: Rate,
     guard: Guard,
     owed_empty: u32,

@@ -127,29 +127,32 @@ impl State {
 
     /// The reply to the job under way.
     pub(super) fn reply(&mut self, facts: &Facts, reply: Members, now: Instant) {
-        let Some(UnderWay::Job { job, .. }) = self.under_way.take_if(|way| matches!(way, UnderWay::Job { .. })) else {
+        let Some(UnderWay::Job { mut job, .. }) = self.under_way.take_if(|way| matches!(way, UnderWay::Job { .. }))
+        else {
             return;
         };
         self.rate.answered(now);
         self.counts.replies += 1;
         self.call_ended = !job.is_answer();
         let text = errmsg(&reply);
+        let is_handled = says_handled(&text);
         let is_nameless = !reply.contains_key("service_name");
         if is_nameless && is_token_refusal(&text) {
             self.guard.refused(job.given);
-            self.refused(facts, *job, &text, now);
+            self.refused(facts, job, &text, now);
             self.is_token_good = false;
             self.want_login(facts, now);
         } else if is_nameless && text.contains(OVER_TIMES) {
             self.rate.refused(now);
             self.guard.refused(job.given);
-            self.refused(facts, *job, &text, now);
-        } else if is_already_handled(&reply) && self.guard.stamp(job.signed.sign).is_some() && !job.asks_now() {
+            self.refused(facts, job, &text, now);
+        } else if is_handled && self.guard.stamp(job.signed.sign).is_some() && !job.asks_now() {
             // The older server remembers signatures of every service: it speaks of the try that it refused; so does each of
             // another call of the same bytes. A charge is not made once more by us: that call's may be under way.
-            self.refused(facts, Job { is_guarded: true, ..*job }, &text, now);
+            job.is_guarded = true;
+            self.refused(facts, job, &text, now);
         } else {
-            if job.is_guarded && !is_settled(&job, &reply) {
+            if job.is_guarded && !is_settled(&job, &reply, is_handled) {
                 self.guard.refused(job.given);
             }
             job.end(Ok(reply));
@@ -159,7 +162,7 @@ impl State {
 
     /// The server refused before looking at the record: try again; a guarded one with other bytes, for its signature is
     /// remembered although nothing was stored.
-    pub(super) fn refused(&mut self, facts: &Facts, mut job: Job, text: &str, now: Instant) {
+    pub(super) fn refused(&mut self, facts: &Facts, mut job: Box<Job>, text: &str, now: Instant) {
         facts.log.warn(format_args!("cloud: {} was not taken: {text}", job.request.service));
         let is_rate = text.contains(OVER_TIMES);
         let mut code = if is_rate { Code::RateLimited } else { Code::Offline };
@@ -216,8 +219,12 @@ impl State {
 /// Whether the server says that it has this record already: the older server says so with state 1; the last is a
 /// picture's.
 pub fn is_already_handled(reply: &Members) -> bool {
-    let text = errmsg(reply);
-    text.contains("数据已处理过") || text.contains("sign重复") || text.contains("图片已上传过")
+    says_handled(&errmsg(reply))
+}
+
+fn says_handled(text: &str) -> bool {
+    // Nearly always there is nothing to look through.
+    !text.is_empty() && (text.contains("数据已处理过") || text.contains("sign重复") || text.contains("图片已上传过"))
 }
 
 fn is_state(reply: &Members, state: &str) -> bool {
@@ -226,8 +233,8 @@ fn is_state(reply: &Members, state: &str) -> bool {
 
 /// Whether the same bytes again may be taken for done when the server calls them handled: not after a refusal, for it
 /// remembers them before it looks at them, and not while the outcome is still to come, as that of a charge is.
-fn is_settled(job: &Job, reply: &Members) -> bool {
-    if is_already_handled(reply) { !job.asks_now() } else { matches!(&*reply.plain("state"), "" | "1") }
+fn is_settled(job: &Job, reply: &Members, is_handled: bool) -> bool {
+    if is_handled { !job.asks_now() } else { matches!(&*reply.plain("state"), "" | "1") }
 }
 
 fn errmsg(reply: &Members) -> Cow<'_, str> {

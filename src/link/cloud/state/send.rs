@@ -37,7 +37,7 @@ impl State {
         let order = order.map(|order| guard::key(&request.service, &order.plain()));
         let wants_login = false;
         let job = Job { request, signed, given, is_guarded, order, wants_login, attempts: 0, refused: None, done };
-        self.line_up(job, false);
+        self.line_up(Box::new(job), false);
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl State {
     }
 
     /// Puts a job in line: behind those of its kind, or before them when it has been refused for a passing reason.
-    pub(super) fn line_up(&mut self, job: Job, is_again: bool) {
+    pub(super) fn line_up(&mut self, job: Box<Job>, is_again: bool) {
         let kind = job.request.kind;
         let at =
             self.queue.partition_point(|other| other.request.kind < kind || (!is_again && other.request.kind == kind));
@@ -124,7 +124,7 @@ impl State {
         self.rate.sent(is_guarded, now);
         let deadline =
             if job.is_answer() { job.request.deadline.min(now + ANSWER_PATIENCE) } else { job.request.deadline };
-        self.under_way = Some(UnderWay::Job { job: Box::new(job), deadline });
+        self.under_way = Some(UnderWay::Job { job, deadline });
         true
     }
 
@@ -132,7 +132,8 @@ impl State {
     /// the same order.
     fn next_in_line(&mut self) -> Option<usize> {
         let mut held: Vec<Cow<'_, str>> = Vec::new();
-        for (at, Job { request, signed, order, wants_login, .. }) in self.queue.iter_mut().enumerate() {
+        for (at, job) in self.queue.iter_mut().enumerate() {
+            let Job { request, signed, order, wants_login, .. } = &mut **job;
             let is_used_up = order.as_ref().is_some_and(|order| !self.guard.may_pass(order, signed.sign));
             let request: &Request = request;
             let id = move || request.data.get("order_id").filter(|id| !id.is_null()).map(Value::plain);
