@@ -5,10 +5,11 @@ use super::desk::{Desk, Ledger};
 use super::file::{StoreFile, of_sqlite};
 use super::insert::insert;
 use super::keys::Keys;
+use super::limit::Limit;
 use super::queue::{Batch, End, Parts, Queue};
 use super::replaced::Predecessors;
 use super::spans::Counts;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,6 +49,7 @@ pub struct Writer {
     pub seconds: i64,
     pub counts: Counts,
     pub keys: Keys,
+    pub limit: Limit,
     pub ledger: Ledger,
     /// Pages in the journal, and how many of them could not be taken from it when that was tried.
     pub pages: Arc<AtomicI32>,
@@ -94,7 +96,26 @@ impl Writer {
         }
     }
 
+    /// Turns away what would go over the limit, and tells which by their places: only here is nothing stored meanwhile.
+    fn turn_away(&self, submits: &mut Vec<Parts>) -> Vec<(usize, Error)> {
+        let (mut waiting, mut turned_away, mut at) = (self.counts.total(), Vec::new(), 0);
+        submits.retain(|parts| {
+            let with_these = self.limit.with(waiting, parts).map(|count| waiting = count);
+            at += 1;
+            with_these.map_err(|error| turned_away.push((at - 1, error))).is_ok()
+        });
+        turned_away
+    }
+
     fn commit(&mut self, mut batch: Batch) {
+        let turned_away = self.turn_away(&mut batch.submits);
+        let end = |mut each: Vec<Result<i64>>| {
+            turned_away.iter().for_each(|(at, error)| each.insert(*at, Err(error.clone())));
+            End::Each(each)
+        };
+        if batch.submits.is_empty() && batch.jobs.is_empty() {
+            return batch.round.tell(end(Vec::new()));
+        }
         let attached = if self.is_detached { self.attach() } else { Ok(()) };
         let outcome = attached.and_then(|()| match self.transaction(&batch.submits, &mut batch.jobs) {
             Ok(first) => Ok(Some(first)),
@@ -107,18 +128,18 @@ impl Writer {
         let Batch { submits, jobs, round } = batch;
         match outcome {
             Ok(Some(first)) => {
+                round.tell(if turned_away.is_empty() { End::Stored(first) } else { end(numbers(first, &submits)) });
                 drop(submits);
-                round.tell(End::Stored(first));
                 self.tell(jobs, &Ok(()));
             }
             Err(error) => {
-                round.tell(End::Each(submits.iter().map(|_| Err(error.clone())).collect()));
+                round.tell(end(submits.iter().map(|_| Err(error.clone())).collect()));
                 self.tell(jobs, &Err(error));
             }
             // One bad job must not take the others down.
             Ok(None) => {
                 let each = submits.chunks(1).map(|submit| self.alone(submit, &mut [])).collect();
-                round.tell(End::Each(each));
+                round.tell(end(each));
                 for mut job in jobs {
                     let outcome = self.alone(&[], std::slice::from_mut(&mut job)).map(|_| ());
                     self.tell(vec![job], &outcome);
@@ -225,6 +246,12 @@ impl Writer {
         self.keys.reload(&self.connection, self.ledger.listed)?;
         self.counts.reload(&self.connection, self.ledger.listed)
     }
+}
+
+/// The numbers of the records' first parts.
+fn numbers(first: i64, submits: &[Parts]) -> Vec<Result<i64>> {
+    let next = |number: &mut i64, parts: &Parts| Some(Ok(std::mem::replace(number, *number + parts.len() as i64)));
+    submits.iter().scan(first, next).collect()
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
