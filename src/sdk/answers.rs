@@ -8,7 +8,7 @@ use crate::inbox::{Answer, Inbox, Outlet};
 use crate::json::Value;
 use crate::link::backoff::Backoff;
 use crate::link::dial::Cancel;
-use crate::link::{Link, Members, RequestKind};
+use crate::link::{Link, Members, RequestKind, exchange};
 use crate::log::Log;
 use crate::outbox::verdict::{self, Verdict};
 use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
@@ -175,7 +175,7 @@ fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
         Instant::now() + ATTEMPT,
         RequestKind::Answer,
     );
-    let error = match link.begin(request).and_then(|pending| pending()) {
+    let error = match exchange(link, request) {
         Ok(reply) => {
             match refusal(&reply) {
                 Some(text) => log.error(format_args!("{name}: the answer to {service} was refused: {text}")),
@@ -236,6 +236,8 @@ mod tests {
             let mut calls = self.calls.lock().unwrap();
             calls.push(Instant::now());
             if calls.len() <= self.times {
+                drop(calls);
+                assert!(self.code != Code::Internal, "a defect");
                 Err(Error::new(self.code, "x"))
             } else {
                 Ok(Box::new(|| Ok(Members::new())))
@@ -297,6 +299,12 @@ mod tests {
     #[test]
     fn a_yes_waits_for_a_certificate_that_is_good_again() {
         let (calls, at_first, at_last) = pay(Code::Tls, 2);
+        assert_eq!((calls.len(), at_first, at_last), (3, false, true));
+    }
+
+    #[test]
+    fn a_yes_survives_a_defect_on_its_way() {
+        let (calls, at_first, at_last) = pay(Code::Internal, 2);
         assert_eq!((calls.len(), at_first, at_last), (3, false, true));
     }
 

@@ -260,7 +260,7 @@ impl Reader {
 }
 
 fn gone() -> Error {
-    Error::new(Code::Internal, "the store's writer is gone")
+    Error::new(Code::Internal, "the store's writer failed: a defect of the library was caught; please report it")
 }
 
 /// Milliseconds since 1970 by the machine's clock.

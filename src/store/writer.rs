@@ -75,8 +75,15 @@ impl Writer {
         let queue = self.queue.clone();
         let _leaves = Leaves(queue.clone());
         while let Some(batch) = queue.take() {
-            self.commit(batch);
-            self.tidy();
+            let round = AssertUnwindSafe(|| {
+                self.commit(batch);
+                self.tidy();
+            });
+            if catch_unwind(round).is_err() {
+                self.log.error(format_args!("store: a defect of the library was caught; please report it"));
+                // Whatever it left half done: the next round begins with what is on disk.
+                self.is_detached = true;
+            }
         }
         // Leaves one tidy file behind; it is as safe without.
         let _ = self.ledger.close(&self.connection);
@@ -261,4 +268,40 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 fn defect() -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERNAL);
     rusqlite::Error::SqliteFailure(code, Some("a defect of the library was caught; please report it".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NewRecord, Store, file};
+    use super::*;
+    use crate::log::Level;
+
+    /// Whoever hears of a replaced store has a defect: those who wait get an error, and the next ones are served.
+    #[test]
+    fn a_panic_outside_a_transaction_does_not_end_the_writer() {
+        let folder = std::env::temp_dir().join(format!("parklink-writer-{}", std::process::id()));
+        let store = Store::open(&folder.join("lot.db"), Arc::new(Log::new(Level::Error))).unwrap();
+        store.on_replaced(Box::new(|_| panic!("a defect")));
+        let submit = || {
+            let record = NewRecord {
+                platform: "cloud",
+                interface: None,
+                service: "x".to_owned(),
+                order_key: None,
+                class: "record",
+                data: "{}".to_owned(),
+                attempts: 0,
+            };
+            store.submit(vec![record])
+        };
+        submit().unwrap();
+        for twice in 1..=2 {
+            let hurt = store.write_and_wait(|_| Err::<(), _>(file::damage("a test")));
+            assert_eq!(hurt.unwrap_err().code, Code::Internal, "{twice}");
+            submit().unwrap();
+            assert_eq!(store.total().records, 1 + twice);
+        }
+        store.close();
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }
