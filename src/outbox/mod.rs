@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::line::Turn;
 pub(crate) use self::worker::vary;
 
 /// What the workers of every line share.
@@ -134,6 +135,30 @@ impl Outbox {
         let concerns = |line: &&Arc<Line>| parts.iter().any(|part| part.platform == line.platform.name());
         self.lines.iter().filter(concerns).for_each(|line| line.arrived());
         Ok(ticket)
+    }
+
+    /// The same for what the software gives: not before the uploads of its order that are under way have returned.
+    pub fn submit_in_turn(&self, parts: Vec<NewRecord>) -> Result<u64> {
+        for part in &parts {
+            let line = self.lines.iter().find(|line| line.platform.name() == part.platform);
+            if let (Some(line), Some(key)) = (line, &part.order_key) {
+                line.wait_for_turn(key);
+            }
+        }
+        self.submit(parts)
+    }
+
+    /// The right to send something of this order outside the line, when it comes until then; else the key back.
+    pub(crate) fn turn(
+        &self,
+        platform: Platform,
+        key: String,
+        until: Option<Instant>,
+    ) -> std::result::Result<Turn<'_>, String> {
+        match self.line(platform) {
+            Some(line) => line.turn(key, until),
+            None => Err(key),
+        }
     }
 
     /// Money is never dropped: a full outbox refuses. Logs make room for what is newer.
