@@ -270,8 +270,9 @@ mod tests {
         *lock(&CONFIG) = Some(config.clone());
         // SAFETY: a function of the right type; C strings that live through the calls.
         unsafe { UploadUtilNative_SetReceiveData(Some(init_again)) };
-        let init = thread::spawn(move || unsafe {
-            UploadUtilNative_Init(config.as_ptr());
+        let init = thread::spawn(move || {
+            // SAFETY: a C string that lives through the call.
+            unsafe { UploadUtilNative_Init(config.as_ptr()) };
         });
         while current().is_err() {
             thread::sleep(Duration::from_millis(5));
