@@ -5,20 +5,38 @@ use super::Line;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// The keys.
+/// Whoever waits without an end of its own looks so often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The turns that are taken.
 #[derive(Default)]
 pub(super) struct Turns {
-    keys: Mutex<HashSet<String>>,
+    state: Mutex<State>,
     /// How many: whoever only stores looks here first.
     count: AtomicUsize,
     ended: Condvar,
 }
 
+#[derive(Default)]
+struct State {
+    keys: HashSet<String>,
+    /// Who waits: to wake nobody costs a call of the system too.
+    sleepers: usize,
+}
+
 impl Turns {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for an end, at most so long.
+    fn sleep<'a>(&'a self, mut state: MutexGuard<'a, State>, longest: Duration) -> MutexGuard<'a, State> {
+        state.sleepers += 1;
+        state = self.ended.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0;
+        state.sleepers -= 1;
+        state
     }
 }
 
@@ -36,11 +54,13 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut keys = self.turns.lock();
-        keys.remove(&self.key);
-        self.turns.count.store(keys.len(), Ordering::SeqCst);
-        drop(keys);
-        self.turns.ended.notify_all();
+        let mut state = self.turns.lock();
+        state.keys.remove(&self.key);
+        self.turns.count.store(state.keys.len(), Ordering::SeqCst);
+        if state.sleepers > 0 {
+            drop(state);
+            self.turns.ended.notify_all();
+        }
     }
 }
 
@@ -48,14 +68,15 @@ impl Line {
     /// The turn of this order; waits for it while another has it, at most until then. The key back when it does not come.
     pub fn turn(&self, key: String, until: Option<Instant>) -> Result<Turn<'_>, String> {
         let turns = &self.turns;
-        let mut keys = turns.lock();
-        while keys.contains(&key) {
+        let mut state = turns.lock();
+        while state.keys.contains(&key) {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let Some(left) = left.filter(|left| !left.is_zero()) else { return Err(key) };
-            keys = turns.ended.wait_timeout(keys, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = turns.sleep(state, left);
         }
-        keys.insert(key.clone());
-        turns.count.store(keys.len(), Ordering::SeqCst);
+        state.keys.insert(key.clone());
+        turns.count.store(state.keys.len(), Ordering::SeqCst);
+        drop(state);
         Ok(Turn { turns, key })
     }
 
@@ -64,9 +85,9 @@ impl Line {
         if self.turns.count.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let mut keys = self.turns.lock();
-        while keys.contains(key) {
-            keys = self.turns.ended.wait(keys).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.turns.lock();
+        while state.keys.contains(key) {
+            state = self.turns.sleep(state, LOOK);
         }
     }
 }
