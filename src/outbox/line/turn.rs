@@ -2,7 +2,6 @@
 //! them: one that fails takes its place in the line first.
 
 use super::Line;
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,9 +20,16 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct State {
-    keys: HashSet<String>,
+    /// As many as there are callers: a table would not be quicker.
+    keys: Vec<String>,
     /// Who waits: to wake nobody costs a call of the system too.
     sleepers: usize,
+}
+
+impl State {
+    fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|known| known == key)
+    }
 }
 
 impl Turns {
@@ -55,7 +61,9 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.turns.lock();
-        state.keys.remove(&self.key);
+        if let Some(at) = state.keys.iter().position(|key| *key == self.key) {
+            state.keys.swap_remove(at);
+        }
         self.turns.count.store(state.keys.len(), Ordering::SeqCst);
         if state.sleepers > 0 {
             drop(state);
@@ -69,12 +77,12 @@ impl Line {
     pub fn turn(&self, key: String, until: Option<Instant>) -> Result<Turn<'_>, String> {
         let turns = &self.turns;
         let mut state = turns.lock();
-        while state.keys.contains(&key) {
+        while state.has(&key) {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             let Some(left) = left.filter(|left| !left.is_zero()) else { return Err(key) };
             state = turns.sleep(state, left);
         }
-        state.keys.insert(key.clone());
+        state.keys.push(key.clone());
         turns.count.store(state.keys.len(), Ordering::SeqCst);
         drop(state);
         Ok(Turn { turns, key })
@@ -86,7 +94,7 @@ impl Line {
             return;
         }
         let mut state = self.turns.lock();
-        while state.keys.contains(key) {
+        while state.has(key) {
             state = self.turns.sleep(state, LOOK);
         }
     }
