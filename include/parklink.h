@@ -324,7 +324,7 @@ parklink_code PARKLINK_CALL parklink_open(const char *config_json, parklink_t **
  * ends, every destroy runs; after the return no callback of the handle runs.
  *
  * timeout_ms: how long to wait, first for answers to downlinks that are on their way (one that its platform does not
- * take costs all of it), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
+ * take costs all of it, unless it is on disk: then it is tried once), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
  * the call returns PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs
  * when the callback returns at last. Beside that, ending the connections takes a moment, and with a store writing down
  * what was sent: up to 3 seconds a platform on a disk that does not take it, and the journal's way into the database.
@@ -495,8 +495,8 @@ parklink_code PARKLINK_CALL parklink_status(parklink_t *handle, char **json);
  * sweepcode, etc_pay) are not stored, and questions only with "validation": "off": upload them.
  * ticket: gets the number that parklink_on_delivery tells the outcome under, one for all platforms. May be NULL.
  *
- * Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also
- * inside a callback.
+ * Needs option store.dir. Waits for the disk, not for the platform (but for an upload of the same order that has not
+ * returned in another thread); concurrent calls share one sync. Any thread, also inside a callback.
  * Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE (also: for the cloud's line), UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED
  * (also: no store.dir), UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, STORE_LOCKED (another program holds the
  * database), STORE_DAMAGED (and it could not be replaced), IO, CLOSED, FORKED. After any of them nothing is stored.

@@ -176,6 +176,15 @@ fn a_callback_that_does_not_return_holds_up_nothing_else() {
 }
 
 #[test]
+fn a_log_callback_may_call_back_for_every_line() {
+    let folder = std::env::temp_dir().join(format!("parklink-talking-{}", std::process::id()));
+    let words = [&busy_cloud().to_string(), folder.to_str().unwrap()];
+    let said = run(&compile("tests/c/talking.c", "c99"), &words);
+    assert!(said.starts_with("ok talking: "), "{said}");
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+#[test]
 fn a_damaged_store_is_told_of() {
     let program = compile("tests/c/damaged.c", "c99");
     for way in ["poll", "callback"] {

@@ -64,7 +64,7 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
 /// ends, every destroy runs; after the return no callback of the handle runs.
 ///
 /// timeout_ms: how long to wait, first for answers to downlinks that are on their way (one that its platform does not
-/// take costs all of it), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
+/// take costs all of it, unless it is on disk: then it is tried once), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
 /// the call returns PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs
 /// when the callback returns at last. Beside that, ending the connections takes a moment, and with a store writing down
 /// what was sent: up to 3 seconds a platform on a disk that does not take it, and the journal's way into the database.

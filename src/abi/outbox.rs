@@ -17,8 +17,8 @@ use std::ptr;
 /// sweepcode, etc_pay) are not stored, and questions only with "validation": "off": upload them.
 /// ticket: gets the number that parklink_on_delivery tells the outcome under, one for all platforms. May be NULL.
 ///
-/// Needs option store.dir. Waits for the disk, not for the platform; concurrent calls share one sync. Any thread, also
-/// inside a callback.
+/// Needs option store.dir. Waits for the disk, not for the platform (but for an upload of the same order that has not
+/// returned in another thread); concurrent calls share one sync. Any thread, also inside a callback.
 /// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE (also: for the cloud's line), UNKNOWN_INTERFACE, INVALID, NOT_CONFIGURED
 /// (also: no store.dir), UNSUPPORTED, OUTBOX_FULL, DISK_FULL, STORE_READ_ONLY, STORE_LOCKED (another program holds the
 /// database), STORE_DAMAGED (and it could not be replaced), IO, CLOSED, FORKED. After any of them nothing is stored.

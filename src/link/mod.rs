@@ -18,8 +18,9 @@ pub use crate::catalogue::shown;
 pub use crate::json::Members;
 
 use crate::catalogue::{Interface, Platform};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::json::Text;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 /// A record on its way to a platform.
@@ -79,6 +80,13 @@ pub trait Link: Send + Sync {
 
     /// Ends it: wakes everyone who waits in it (they get [`Closed`](crate::error::Code::Closed)) and joins its threads.
     fn shut(&self);
+}
+
+/// Sends a request and waits for the reply. A defect on the way is the failure of this one exchange, not the end of the
+/// thread that makes one after the other.
+pub fn exchange(link: &dyn Link, request: Request) -> Result<Members> {
+    let reply = catch_unwind(AssertUnwindSafe(|| link.begin(request).and_then(|pending| pending())));
+    reply.unwrap_or_else(|_| Err(Error::new(Code::Internal, "a defect of the library was caught; please report it")))
 }
 
 /// Where a link hands up what the platform says on its own.

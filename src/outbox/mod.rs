@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+pub(crate) use self::line::Turn;
 pub(crate) use self::worker::vary;
 
 /// What the workers of every line share.
@@ -44,8 +45,6 @@ pub struct Outbox {
     shared: Arc<Shared>,
     lines: Vec<Arc<Line>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
-    most_records: i64,
-    most_bytes: i64,
 }
 
 /// The outcome of an upload that was put into the outbox.
@@ -92,13 +91,8 @@ impl Outbox {
             attempts: config.number("outbox.attempts"),
             max_age: config.number("store.max_age_days") * 86_400,
         });
-        let mut outbox = Outbox {
-            shared: shared.clone(),
-            lines: Vec::new(),
-            workers: Mutex::default(),
-            most_records: config.number("store.max_records"),
-            most_bytes: config.number("store.max_bytes"),
-        };
+        shared.store.limit(config.number("store.max_records"), config.number("store.max_bytes"));
+        let mut outbox = Outbox { shared: shared.clone(), lines: Vec::new(), workers: Mutex::default() };
         for at in 0..shared.links.len() {
             let platform = shared.links[at].platform();
             // The cloud takes one request at a time anyway.
@@ -131,40 +125,52 @@ impl Outbox {
 
     /// Stores a record for each of its platforms; it is on disk when this returns.
     pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
-        self.make_room(&parts)?;
-        let platforms: Vec<_> = parts.iter().map(|part| part.platform).collect();
-        let ticket = self.shared.store.submit(parts)?;
-        for line in self.lines.iter().filter(|line| platforms.contains(&line.platform.name())) {
-            line.arrived();
-        }
+        let parts = Arc::new(parts);
+        let ticket = loop {
+            match self.shared.store.submit(parts.clone()) {
+                Err(error) if error.code == Code::OutboxFull => self.make_room(&parts)?,
+                outcome => break outcome?,
+            }
+        };
+        let concerns = |line: &&Arc<Line>| parts.iter().any(|part| part.platform == line.platform.name());
+        self.lines.iter().filter(concerns).for_each(|line| line.arrived());
         Ok(ticket)
+    }
+
+    /// The same for what the software gives: not before the uploads of its order that are under way have returned.
+    pub fn submit_in_turn(&self, parts: Vec<NewRecord>) -> Result<u64> {
+        for part in &parts {
+            let line = self.lines.iter().find(|line| line.platform.name() == part.platform);
+            if let (Some(line), Some(key)) = (line, &part.order_key) {
+                line.wait_for_turn(key);
+            }
+        }
+        self.submit(parts)
+    }
+
+    /// The right to send something of this order outside the line, when it comes until then; else the key back.
+    pub(crate) fn turn(
+        &self,
+        platform: Platform,
+        key: String,
+        until: Option<Instant>,
+    ) -> std::result::Result<Turn<'_>, String> {
+        match self.line(platform) {
+            Some(line) => line.turn(key, until),
+            None => Err(key),
+        }
     }
 
     /// Money is never dropped: a full outbox refuses. Logs make room for what is newer.
     fn make_room(&self, parts: &[NewRecord]) -> Result<()> {
-        let bytes: usize = parts.iter().map(|part| part.data.len()).sum();
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let total = loop {
-            let total = self.shared.store.total();
-            let is_full = total.records + parts.len() as i64 > self.most_records
-                || total.bytes.saturating_add(bytes) > self.most_bytes;
-            if !is_full {
-                return Ok(());
-            }
+        while let Err(error) = self.shared.store.has_room(parts) {
             let dropped = self.shared.store.drop_oldest_logs(ROOM)?;
             if dropped.is_empty() {
-                break total;
+                return Err(error);
             }
             self.tell_dropped(&dropped);
-        };
-        Err(Error::new(
-            Code::OutboxFull,
-            format!(
-                "the outbox is full: {} records, {} bytes (store.max_records {}, store.max_bytes {}); nothing was stored: bring the link \
-                 up or raise the limit",
-                total.records, total.bytes, self.most_records, self.most_bytes
-            ),
-        ))
+        }
+        Ok(())
     }
 
     fn tell_dropped(&self, dropped: &[Dropped]) {

@@ -8,7 +8,7 @@ use crate::catalogue;
 use crate::error::{Code, Error};
 use crate::json::{self, Value};
 use crate::link::backoff::Backoff;
-use crate::link::{Link, Members, RequestKind};
+use crate::link::{Link, Members, RequestKind, exchange};
 use crate::sdk::{Outcome, of_reply, request};
 use crate::store::{Record, Settled};
 use std::sync::Arc;
@@ -92,7 +92,7 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
     let deadline = Instant::now() + patience;
     let members = Arc::new(members);
     let request = request(platform, interface, &record.service, &members, deadline, RequestKind::Backlog);
-    match link.begin(request).and_then(|pending| pending()) {
+    match exchange(link, request) {
         // What is kept asks for no money any more.
         Ok(reply) => of_reply(platform, interface, &record.service, false, reply),
         Err(error) => Outcome::from(error),

@@ -1,5 +1,6 @@
 //! Answers to downlinks on their way: a worker for each link sends them, so that no callback waits for a platform.
 
+use super::waiting::{Counts, Job, Waiting};
 use super::{Outcome, route};
 use crate::catalogue::{Platform, same_value};
 use crate::error::{Code, Error, Result};
@@ -7,11 +8,11 @@ use crate::inbox::{Answer, Inbox, Outlet};
 use crate::json::Value;
 use crate::link::backoff::Backoff;
 use crate::link::dial::Cancel;
-use crate::link::{Link, Members, RequestKind};
+use crate::link::{Link, Members, RequestKind, exchange};
 use crate::log::Log;
 use crate::outbox::verdict::{self, Verdict};
 use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,11 +20,8 @@ use std::time::{Duration, Instant};
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// Between attempts: first, and at most.
+/// While the platform takes none: at first, and at most: when it does again, nobody's question shall wait long for its answer.
 const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// At most while the platform takes none: when it does again, nobody's question shall wait long for its answer.
 const OUTAGE: Duration = Duration::from_secs(5);
 
 /// How long an answer is worth sending; the platform asks again or has given up by then.
@@ -39,49 +37,8 @@ pub struct Answers {
 
 #[derive(Default)]
 struct Shared {
-    left: AtomicU64,
+    counts: Arc<Counts>,
     stop: Cancel,
-}
-
-struct Job {
-    answer: Answer,
-    since: Instant,
-    backoff: Backoff,
-}
-
-impl Job {
-    fn new(answer: Answer) -> Job {
-        Job { answer, since: Instant::now(), backoff: Backoff::new(PAUSE, LONGEST) }
-    }
-}
-
-/// Jobs that wait for their next attempt.
-#[derive(Default)]
-struct Waiting(Vec<(Instant, Job)>);
-
-impl Waiting {
-    fn put(&mut self, due: Instant, job: Job) {
-        self.0.push((due, job));
-    }
-
-    fn soonest(&self) -> Option<Instant> {
-        self.0.iter().map(|(due, _)| *due).min()
-    }
-
-    fn take_soonest(&mut self) -> Option<Job> {
-        let at = (0..self.0.len()).min_by_key(|at| self.0[*at].0)?;
-        Some(self.0.swap_remove(at).1)
-    }
-
-    /// One answer serves, however often its platform asks for it: the one that waits here gives way.
-    fn merged(&mut self, mut job: Job, shared: &Shared) -> Job {
-        let id = job.answer.event_id;
-        if let Some(at) = self.0.iter().position(|(_, other)| id != 0 && other.answer.event_id == id) {
-            job.backoff = self.0.swap_remove(at).1.backoff;
-            shared.left.fetch_sub(1, Ordering::AcqRel);
-        }
-        job
-    }
 }
 
 impl Answers {
@@ -107,10 +64,10 @@ impl Answers {
         Box::new(move |answer| {
             let queue = queues.iter().find(|(platform, _)| *platform == answer.platform);
             let Some((_, queue)) = queue else { return false };
-            shared.left.fetch_add(1, Ordering::AcqRel);
+            shared.counts.left.fetch_add(1, Ordering::AcqRel);
             let is_sent = queue.send(Job::new(answer)).is_ok();
             if !is_sent {
-                shared.left.fetch_sub(1, Ordering::AcqRel);
+                shared.counts.left.fetch_sub(1, Ordering::AcqRel);
             }
             is_sent
         })
@@ -118,12 +75,14 @@ impl Answers {
 
     /// Answers not yet with their platform.
     pub fn left(&self) -> u64 {
-        self.shared.left.load(Ordering::Acquire)
+        self.shared.counts.left.load(Ordering::Acquire)
     }
 
-    /// Waits until all are sent, at most until then.
+    /// Waits until all are sent, at most until then. One that is on disk and that its platform does not take is not waited
+    /// for.
     pub fn drain(&self, deadline: Instant) {
-        while self.left() > 0 && Instant::now() < deadline {
+        let shelved = || self.shared.counts.shelved.load(Ordering::Acquire);
+        while self.left() > shelved() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -147,46 +106,43 @@ impl Drop for Answers {
 
 fn work(link: &dyn Link, jobs: &Receiver<Job>, inbox: &Inbox, log: &Log, shared: &Shared) {
     // One that the platform does not take holds up no other.
-    let mut again = Waiting::default();
+    let mut waiting = Waiting::new(shared.counts.clone());
     let mut outage = Backoff::new(PAUSE, OUTAGE);
     loop {
-        let due = again.soonest().map_or_else(never, at);
+        let due = waiting.due().map_or_else(never, at);
         let job = select! {
             recv(shared.stop.receiver()) -> _ => return,
-            recv(jobs) -> job => job.ok(),
-            recv(due) -> _ => again.take_soonest(),
+            recv(jobs) -> job => match job {
+                Ok(job) => waiting.take_in(job),
+                Err(_) => return,
+            },
+            recv(due) -> _ => waiting.take_soonest(),
         };
-        let Some(job) = job else { return };
-        let mut job = again.merged(job, shared);
-        let sent = deliver(link, &job, log);
-        if let Sent::AllWait(wait) = sent {
-            // A link that knows that it is down costs nothing to ask; one that dials for each answer is asked less and less.
-            let pause = wait.unwrap_or_else(|| if link.is_up() { outage.pause() } else { PAUSE });
-            again.put(Instant::now() + pause, job);
-            if !shared.stop.sleep(pause) {
-                return;
-            }
-            // What has been asked for again and again meanwhile.
-            for job in jobs.try_iter() {
-                let job = again.merged(job, shared);
-                again.put(Instant::now(), job);
-            }
-            continue;
-        }
-        match sent {
+        let Some(job) = job else { continue };
+        match deliver(link, &job, log) {
             Sent::Again => {
                 outage.reset();
-                let pause = job.backoff.pause();
-                again.put(Instant::now() + pause, job);
+                waiting.put_off(job);
+                continue;
+            }
+            Sent::Refused(wait) => {
+                waiting.refused(job, wait, || outage.pause());
+                continue;
+            }
+            Sent::AllWait(wait) => {
+                // A link that knows that it is down costs nothing to ask; one that dials for each answer is asked less and less.
+                let pause = wait.unwrap_or_else(|| if link.is_up() { outage.pause() } else { PAUSE });
+                waiting.put_off_all(job, pause);
                 continue;
             }
             Sent::Over => {
                 outage.reset();
+                waiting.taken();
                 inbox.answer_delivered(job.answer.event_id);
             }
-            Sent::Dropped | Sent::AllWait(_) => {}
+            Sent::Dropped => {}
         }
-        shared.left.fetch_sub(1, Ordering::AcqRel);
+        shared.counts.left.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -197,6 +153,8 @@ enum Sent {
     Dropped,
     /// Later.
     Again,
+    /// The platform asks for patience, perhaps with this one only: later, or when it says.
+    Refused(Option<Duration>),
     /// The others would fail too: later, or when the platform says.
     AllWait(Option<Duration>),
 }
@@ -217,7 +175,7 @@ fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
         Instant::now() + ATTEMPT,
         RequestKind::Answer,
     );
-    let error = match link.begin(request).and_then(|pending| pending()) {
+    let error = match exchange(link, request) {
         Ok(reply) => {
             match refusal(&reply) {
                 Some(text) => log.error(format_args!("{name}: the answer to {service} was refused: {text}")),
@@ -239,6 +197,7 @@ fn deliver(link: &dyn Link, job: &Job, log: &Log) -> Sent {
         }
         Verdict::Unanswered(error) | Verdict::Change(error) => (error, Sent::Again),
         Verdict::NoLink(error) => (error, Sent::AllWait(None)),
+        Verdict::Busy(error, wait) if error.code == Code::Http => (error, Sent::Refused(wait)),
         Verdict::Busy(error, wait) => (error, Sent::AllWait(wait)),
     };
     log.warn(format_args!("{name}: the answer to {service} waits: {}", error.message));
@@ -277,6 +236,8 @@ mod tests {
             let mut calls = self.calls.lock().unwrap();
             calls.push(Instant::now());
             if calls.len() <= self.times {
+                drop(calls);
+                assert!(self.code != Code::Internal, "a defect");
                 Err(Error::new(self.code, "x"))
             } else {
                 Ok(Box::new(|| Ok(Members::new())))
@@ -338,6 +299,12 @@ mod tests {
     #[test]
     fn a_yes_waits_for_a_certificate_that_is_good_again() {
         let (calls, at_first, at_last) = pay(Code::Tls, 2);
+        assert_eq!((calls.len(), at_first, at_last), (3, false, true));
+    }
+
+    #[test]
+    fn a_yes_survives_a_defect_on_its_way() {
+        let (calls, at_first, at_last) = pay(Code::Internal, 2);
         assert_eq!((calls.len(), at_first, at_last), (3, false, true));
     }
 

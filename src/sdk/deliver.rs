@@ -8,7 +8,7 @@ use crate::inbox::DeliveryHandler;
 use crate::json::{self, Value, members};
 use crate::link::{Members, Pending, RequestKind};
 use crate::log::Log;
-use crate::outbox::{Outbox, queued, vary};
+use crate::outbox::{Outbox, Turn, queued, vary};
 use crate::store::{NewRecord, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,10 +27,12 @@ pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<S
     Store::open(&path, log.clone()).map(Some)
 }
 
-/// The state of one platform's share: under way, or waiting behind older records of its order.
+/// The state of one platform's share: under way, behind older records of its order that are stored, or after an upload of
+/// its order (this key) that has not returned.
 pub(super) enum Begun<'a> {
-    Live(Result<Pending<'a>>),
-    Behind,
+    Live(Result<Pending<'a>>, Option<Turn<'a>>),
+    Behind(Instant),
+    After(String, Instant),
 }
 
 /// The key under which a record keeps its place among others of its order.
@@ -54,29 +56,58 @@ fn is_undelivered(error: &Error) -> bool {
 impl Sdk {
     pub(super) fn begin<'a>(&'a self, way: &Way<'a>, members: &Arc<Members>) -> Begun<'a> {
         let deadline = self.deadline(way, members);
-        if let Some(outbox) = &self.outbox
-            && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
-            && outbox.has_waiting(way.link.platform(), &key)
-        {
-            return Begun::Behind;
+        let key = way.interface.filter(|_| self.outbox.is_some()).and_then(|interface| order_key(interface, members));
+        self.begin_with(way, members, key, deadline, None)
+    }
+
+    /// Waits for its turn until `patience`. Who has paid waits for none, and keeps nobody waiting.
+    fn begin_with<'a>(
+        &'a self,
+        way: &Way<'a>,
+        members: &Arc<Members>,
+        key: Option<String>,
+        deadline: Instant,
+        patience: Option<Instant>,
+    ) -> Begun<'a> {
+        let (platform, mut turn) = (way.link.platform(), None);
+        if let (Some(outbox), Some(key)) = (&self.outbox, key) {
+            let is_charge = way.is_charge(members);
+            // Looked at with the turn in hand: whoever had it before may have put its record into the line.
+            let is_behind = |key: &str| outbox.has_waiting(platform, key);
+            match if is_charge { Err(key) } else { outbox.turn(platform, key, patience) } {
+                Err(key) if patience.is_none() && !is_charge => return Begun::After(key, deadline),
+                Err(key) if is_behind(&key) => return Begun::Behind(deadline),
+                Err(_) => {}
+                Ok(taken) if is_behind(taken.key()) => return Begun::Behind(deadline),
+                Ok(taken) => turn = Some(taken),
+            }
         }
-        Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)))
+        Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)), turn)
     }
 
     /// `is_charge`: this platform is asked for the money; the record is then never kept and sent later.
     pub(super) fn finish(&self, way: &Way<'_>, members: &Arc<Members>, begun: Begun<'_>, is_charge: bool) -> Outcome {
         let keeps = self.limits.keeps && !is_charge && way.interface.is_some_and(|interface| interface.durable);
         let moves_money = is_charge || way.interface.is_some_and(|it| it.class == Class::Money && !it.durable);
+        let begun = match begun {
+            Begun::After(key, deadline) => self.begin_with(way, members, Some(key), deadline, Some(deadline)),
+            begun => begun,
+        };
+        // Held until the record is in the line, if it comes there.
+        let mut _turn = None;
         let live = match begun {
-            Begun::Behind if keeps => return self.behind(way, members),
-            Begun::Behind => {
+            Begun::Behind(deadline) if keeps => return self.behind(way, members, deadline),
+            Begun::Behind(_) | Begun::After(..) => {
                 let message = format!(
                     "{}: earlier records of this order have not reached the platform yet; nothing was sent",
                     way.service()
                 );
                 Err(Error::new(Code::Offline, message))
             }
-            Begun::Live(begun) => begun.and_then(|pending| pending()),
+            Begun::Live(begun, turn) => {
+                _turn = turn;
+                begun.and_then(|pending| pending())
+            }
         };
         let outcome = match live {
             Ok(reply) => outcome::of_reply(way.link.platform(), way.interface, way.service(), is_charge, reply),
@@ -109,7 +140,7 @@ impl Sdk {
         way.link.check(&way.request(members, Instant::now(), RequestKind::Backlog))
     }
 
-    fn behind(&self, way: &Way<'_>, members: &Arc<Members>) -> Outcome {
+    fn behind(&self, way: &Way<'_>, members: &Arc<Members>, deadline: Instant) -> Outcome {
         let platform = way.link.platform();
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
@@ -117,7 +148,7 @@ impl Sdk {
         // As with every call: a link on its way is waited for, one that is down is not: its turn does not come. Who has
         // paid already waits for no turn.
         let is_away = way.is_charge(members) || matches!(&*way.link.status().plain("state"), "down" | "refused");
-        let deadline = if is_away { Instant::now() } else { self.deadline(way, members) };
+        let deadline = if is_away { Instant::now() } else { deadline };
         let sent = self
             .outbox
             .as_ref()
@@ -153,7 +184,7 @@ impl Sdk {
         // In the software's own words, unless they stand on several lines.
         let has_lines = !members.is_literal() && json.bytes().any(|byte| byte < b' ');
         let text = || if has_lines { members.text() } else { json.trim_ascii().to_owned() };
-        outbox.submit(ways.iter().map(|way| part(way, &members, text())).collect())
+        outbox.submit_in_turn(ways.iter().map(|way| part(way, &members, text())).collect())
     }
 
     fn outbox(&self) -> Result<&Outbox> {

@@ -10,6 +10,7 @@ mod outcome;
 mod pay_status;
 mod platforms;
 mod route;
+mod waiting;
 
 pub use self::close::Closed;
 pub use self::outcome::Outcome;

@@ -7,6 +7,7 @@ mod events;
 mod file;
 mod insert;
 mod keys;
+mod limit;
 mod lock;
 mod queue;
 mod records;
@@ -23,6 +24,7 @@ pub use self::spans::Count;
 
 use self::desk::{Desk, Ledger};
 use self::file::StoreFile;
+use self::limit::Limit;
 use self::queue::Queue;
 use self::replaced::Predecessors;
 use self::writer::{Job, Writer};
@@ -46,6 +48,7 @@ pub struct Store {
     seconds: i64,
     counts: spans::Counts,
     keys: keys::Keys,
+    limit: Limit,
     /// Numbers up to this one were given to records by earlier openings.
     before: i64,
     predecessors: Arc<Predecessors>,
@@ -70,6 +73,7 @@ impl Store {
         if let Some(aside) = &aside {
             log.error(format_args!("store: {aside}"));
         }
+        let limit = Limit::default();
         let last = replaced::last(&connection, path).map_err(of)?;
         let predecessors = Arc::new(Predecessors::new(last, aside.is_some()));
         let since = Instant::now();
@@ -81,6 +85,7 @@ impl Store {
             epoch: epoch.clone(),
             counts: counts.clone(),
             keys: keys.clone(),
+            limit: limit.clone(),
             ledger: Ledger::default(),
             pages: Arc::default(),
             untidy: 0,
@@ -97,7 +102,7 @@ impl Store {
             .map_err(|error| Error::new(Code::Io, format!("no thread for the store: {error}")))?;
         let writer = Mutex::new(Some(thread));
         let path = path.to_owned();
-        Ok(Arc::new(Store { path, queue, writer, epoch, since, seconds, counts, keys, before, predecessors }))
+        Ok(Arc::new(Store { path, queue, writer, epoch, since, seconds, counts, keys, limit, before, predecessors }))
     }
 
     /// The last number that earlier openings gave to a record.
@@ -255,7 +260,7 @@ impl Reader {
 }
 
 fn gone() -> Error {
-    Error::new(Code::Internal, "the store's writer is gone")
+    Error::new(Code::Internal, "the store's writer failed: a defect of the library was caught; please report it")
 }
 
 /// Milliseconds since 1970 by the machine's clock.

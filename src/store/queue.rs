@@ -94,15 +94,14 @@ impl Queue {
     }
 
     /// Stores the parts of a record and waits until they are on disk. Returns the number of the first.
-    pub fn submit(&self, parts: Vec<NewRecord>) -> Result<i64> {
-        let parts = Arc::new(parts);
+    pub fn submit(&self, parts: Parts) -> Result<i64> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(closed());
         }
         let (at, offset, round) = (state.submits.len(), state.parts, state.round.clone());
         state.parts += parts.len() as i64;
-        state.submits.push(parts.clone());
+        state.submits.push(parts);
         self.wake(state);
         let mut end = round.end.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

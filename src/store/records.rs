@@ -120,8 +120,18 @@ pub(super) fn size_of(data: &str) -> i64 {
 
 impl Store {
     /// Stores a record for each of its platforms and waits until it is on disk. Returns its ticket.
-    pub fn submit(&self, parts: Vec<NewRecord>) -> Result<u64> {
-        self.queue.submit(parts).map(i64::unsigned_abs)
+    pub fn submit(&self, parts: impl Into<queue::Parts>) -> Result<u64> {
+        self.queue.submit(parts.into()).map(i64::unsigned_abs)
+    }
+
+    /// From now on no more is taken than this, of records and of bytes.
+    pub fn limit(&self, records: i64, bytes: i64) {
+        self.limit.set(records, bytes);
+    }
+
+    /// Whether there is room for the parts of a record just now.
+    pub fn has_room(&self, parts: &[NewRecord]) -> Result<()> {
+        self.limit.with(self.total(), parts).map(|_| ())
     }
 
     /// Records waiting for a link.

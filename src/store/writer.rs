@@ -5,10 +5,11 @@ use super::desk::{Desk, Ledger};
 use super::file::{StoreFile, of_sqlite};
 use super::insert::insert;
 use super::keys::Keys;
+use super::limit::Limit;
 use super::queue::{Batch, End, Parts, Queue};
 use super::replaced::Predecessors;
 use super::spans::Counts;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,6 +49,7 @@ pub struct Writer {
     pub seconds: i64,
     pub counts: Counts,
     pub keys: Keys,
+    pub limit: Limit,
     pub ledger: Ledger,
     /// Pages in the journal, and how many of them could not be taken from it when that was tried.
     pub pages: Arc<AtomicI32>,
@@ -73,8 +75,15 @@ impl Writer {
         let queue = self.queue.clone();
         let _leaves = Leaves(queue.clone());
         while let Some(batch) = queue.take() {
-            self.commit(batch);
-            self.tidy();
+            let round = AssertUnwindSafe(|| {
+                self.commit(batch);
+                self.tidy();
+            });
+            if catch_unwind(round).is_err() {
+                self.log.error(format_args!("store: a defect of the library was caught; please report it"));
+                // Whatever it left half done: the next round begins with what is on disk.
+                self.is_detached = true;
+            }
         }
         // Leaves one tidy file behind; it is as safe without.
         let _ = self.ledger.close(&self.connection);
@@ -94,7 +103,26 @@ impl Writer {
         }
     }
 
+    /// Turns away what would go over the limit, and tells which by their places: only here is nothing stored meanwhile.
+    fn turn_away(&self, submits: &mut Vec<Parts>) -> Vec<(usize, Error)> {
+        let (mut waiting, mut turned_away, mut at) = (self.counts.total(), Vec::new(), 0);
+        submits.retain(|parts| {
+            let with_these = self.limit.with(waiting, parts).map(|count| waiting = count);
+            at += 1;
+            with_these.map_err(|error| turned_away.push((at - 1, error))).is_ok()
+        });
+        turned_away
+    }
+
     fn commit(&mut self, mut batch: Batch) {
+        let turned_away = self.turn_away(&mut batch.submits);
+        let end = |mut each: Vec<Result<i64>>| {
+            turned_away.iter().for_each(|(at, error)| each.insert(*at, Err(error.clone())));
+            End::Each(each)
+        };
+        if batch.submits.is_empty() && batch.jobs.is_empty() {
+            return batch.round.tell(end(Vec::new()));
+        }
         let attached = if self.is_detached { self.attach() } else { Ok(()) };
         let outcome = attached.and_then(|()| match self.transaction(&batch.submits, &mut batch.jobs) {
             Ok(first) => Ok(Some(first)),
@@ -107,18 +135,18 @@ impl Writer {
         let Batch { submits, jobs, round } = batch;
         match outcome {
             Ok(Some(first)) => {
+                round.tell(if turned_away.is_empty() { End::Stored(first) } else { end(numbers(first, &submits)) });
                 drop(submits);
-                round.tell(End::Stored(first));
                 self.tell(jobs, &Ok(()));
             }
             Err(error) => {
-                round.tell(End::Each(submits.iter().map(|_| Err(error.clone())).collect()));
+                round.tell(end(submits.iter().map(|_| Err(error.clone())).collect()));
                 self.tell(jobs, &Err(error));
             }
             // One bad job must not take the others down.
             Ok(None) => {
                 let each = submits.chunks(1).map(|submit| self.alone(submit, &mut [])).collect();
-                round.tell(End::Each(each));
+                round.tell(end(each));
                 for mut job in jobs {
                     let outcome = self.alone(&[], std::slice::from_mut(&mut job)).map(|_| ());
                     self.tell(vec![job], &outcome);
@@ -227,6 +255,12 @@ impl Writer {
     }
 }
 
+/// The numbers of the records' first parts.
+fn numbers(first: i64, submits: &[Parts]) -> Vec<Result<i64>> {
+    let next = |number: &mut i64, parts: &Parts| Some(Ok(std::mem::replace(number, *number + parts.len() as i64)));
+    submits.iter().scan(first, next).collect()
+}
+
 fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
@@ -234,4 +268,40 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 fn defect() -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERNAL);
     rusqlite::Error::SqliteFailure(code, Some("a defect of the library was caught; please report it".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NewRecord, Store, file};
+    use super::*;
+    use crate::log::Level;
+
+    /// Whoever hears of a replaced store has a defect: those who wait get an error, and the next ones are served.
+    #[test]
+    fn a_panic_outside_a_transaction_does_not_end_the_writer() {
+        let folder = std::env::temp_dir().join(format!("parklink-writer-{}", std::process::id()));
+        let store = Store::open(&folder.join("lot.db"), Arc::new(Log::new(Level::Error))).unwrap();
+        store.on_replaced(Box::new(|_| panic!("a defect")));
+        let submit = || {
+            let record = NewRecord {
+                platform: "cloud",
+                interface: None,
+                service: "x".to_owned(),
+                order_key: None,
+                class: "record",
+                data: "{}".to_owned(),
+                attempts: 0,
+            };
+            store.submit(vec![record])
+        };
+        submit().unwrap();
+        for twice in 1..=2 {
+            let hurt = store.write_and_wait(|_| Err::<(), _>(file::damage("a test")));
+            assert_eq!(hurt.unwrap_err().code, Code::Internal, "{twice}");
+            submit().unwrap();
+            assert_eq!(store.total().records, 1 + twice);
+        }
+        store.close();
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }

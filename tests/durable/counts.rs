@@ -1,10 +1,13 @@
 //! How many records wait, and where: after a crash, after somebody changed records by hand, in spans that are mixed.
 
-use crate::support::{COUNTED, Folder, number};
+use crate::support::{COUNTED, Folder, entry, look, number, open as open_lot, texts};
+use parklink::error::Code;
 use parklink::log::{Level, Log};
 use parklink::store::{NewRecord, Settled, Store};
 use rusqlite::Connection;
-use std::sync::{Arc, mpsc};
+use serde_json::json;
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
 
 fn open(folder: &Folder) -> Arc<Store> {
     Store::open(&folder.store(), Arc::new(Log::new(Level::Error))).unwrap()
@@ -119,4 +122,34 @@ fn what_somebody_changes_by_hand_is_counted_and_sent() {
     let store = open(&folder);
     assert_eq!((store.count("cloud").records, store.count("union").records), (2, 1));
     check(&store);
+}
+
+/// What others are just storing counts too: never one too many, and none too few.
+#[test]
+fn submits_at_the_same_time_keep_to_the_limit() {
+    let folder = Folder::new();
+    let sdk = open_lot(&folder.0, 1, json!({"store": {"max_records": 100}}));
+    let start = Barrier::new(16);
+    let (sdk, start) = (&sdk, &start);
+    let submit = move |thread: usize| {
+        start.wait();
+        let mut stored = Vec::new();
+        for at in 0..20 {
+            let order = format!("{thread}-{at}");
+            match sdk.submit(&entry(&order).to_string()) {
+                Ok(ticket) => stored.push(format!("{ticket} order_id={order}")),
+                Err(error) => assert_eq!(error.code, Code::OutboxFull, "{error}"),
+            }
+        }
+        stored
+    };
+    let mut stored: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..16).map(|thread| scope.spawn(move || submit(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!((stored.len(), sdk.status()["outbox"]["total"]["records"].as_u64()), (100, Some(100)));
+    let mut found = texts(&look(&folder.store()), "SELECT ticket || ' ' || order_key FROM record");
+    stored.sort();
+    found.sort();
+    assert_eq!(stored, found);
 }

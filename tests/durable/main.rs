@@ -13,6 +13,7 @@ mod child;
 mod cloud;
 mod counts;
 mod ending;
+mod held;
 mod inbox;
 #[cfg(unix)]
 mod kill;

@@ -1,6 +1,6 @@
 //! Order under failures of every kind, and a backlog that costs nothing.
 
-use crate::support::{Act, Dice, Folder, Platform, entry, open, setting, store_of};
+use crate::support::{Act, Dice, Folder, Platform, entry, exit, open, setting, store_of};
 use parklink::log::{Level, Log};
 use parklink::sdk::Sdk;
 use parklink::store::Store;
@@ -92,6 +92,56 @@ fn records_of_an_order_stay_in_order_whatever_fails() {
     let last = records / orders - 1;
     let seen = seen.lock().unwrap();
     assert!(seen.len() as u64 == orders && seen.values().all(|number| *number == last), "each to its end");
+}
+
+/// The entry's call has not returned, and fails in the end: what comes later of its order, by whichever call, does not
+/// overtake it; what comes of another order waits for nobody.
+#[test]
+fn nothing_overtakes_an_upload_of_its_order_that_is_under_way() {
+    for is_stored in [false, true] {
+        let (folder, platform) = (Folder::new(), Platform::start());
+        let mut is_first = true;
+        platform.judge(move |_| if std::mem::take(&mut is_first) { Act::Hang(800) } else { Act::Yes });
+        let sdk = open(&folder.0, platform.port, json!({}));
+        sdk.wait_ready(Duration::from_secs(10)).unwrap();
+        let give = |record: serde_json::Value| match is_stored {
+            true => sdk.submit(&record.to_string()).map(|_| ()).unwrap(),
+            false => drop(sdk.upload(&record.to_string())),
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| sdk.upload(&entry("A1").to_string()));
+            platform.until("the entry is under way", |desk| desk.uploads.len() == 1);
+            scope.spawn(|| give(exit("A1")));
+            std::thread::sleep(Duration::from_millis(100));
+            give(exit("A2"));
+        });
+        assert_eq!(sdk.flush(Duration::from_secs(10)).unwrap(), 0);
+        let taken: Vec<_> = platform.with(|desk| desk.taken());
+        let expected = [("outpark", "A2"), ("inpark", "A1"), ("outpark", "A1")];
+        assert_eq!(
+            taken,
+            expected.map(|(service, order)| (service.to_owned(), order.to_owned())),
+            "stored: {is_stored}"
+        );
+    }
+}
+
+/// Who has paid waits for no turn.
+#[test]
+fn a_charge_waits_for_no_upload_that_is_under_way() {
+    let (folder, platform) = (Folder::new(), Platform::start());
+    platform.judge(move |upload| if upload.service == "inpark" { Act::Hang(1500) } else { Act::Yes });
+    let sdk = open(&folder.0, platform.port, json!({}));
+    sdk.wait_ready(Duration::from_secs(10)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| sdk.upload(&entry("A1").to_string()));
+        platform.until("the entry is under way", |desk| desk.uploads.len() == 1);
+        let mut charge = exit("A1");
+        (charge["pay_type"], charge["auth_code"]) = (json!("sweepcode"), json!("134567890123456789"));
+        let begun = Instant::now();
+        assert!(sdk.upload(&charge.to_string()).error.is_none());
+        assert!(begun.elapsed() < Duration::from_millis(1000), "{:?}", begun.elapsed());
+    });
 }
 
 /// Fills a closed store.

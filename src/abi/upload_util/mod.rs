@@ -17,7 +17,7 @@ use crate::link::Members;
 use session::Session;
 use std::borrow::Cow;
 use std::ffi::c_char;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Takes downlinks and later answers: one JSON text, UTF-8, borrowed for the call.
@@ -42,7 +42,7 @@ static RECEIVE: Mutex<ReceiveData> = Mutex::new(None);
 /// folder, store or port). State 1 with an errmsg: the cloud does not know the lot, payment works (SDK 5.2). Once it has
 /// begun, the library goes on trying by itself after a 0, and the other functions work as soon as it has succeeded. Called
 /// again with the same text it tells how things stand, again after up to 10 seconds; with another text it first does what
-/// UnInit does.
+/// UnInit does. Called inside the function of SetReceiveData it does not wait: it tells how things stand at once.
 ///
 /// # Safety
 /// See the header.
@@ -51,7 +51,9 @@ pub unsafe extern "C" fn UploadUtilNative_Init(json: *const c_char) -> *mut c_ch
     answer(|| {
         // SAFETY: NULL or a string by contract.
         let text = unsafe { take(json) }?;
-        Ok(init(&text)?.ready(LOGIN))
+        // Whoever waited there would keep its messages waiting.
+        let patience = if session::is_in_function() { Duration::ZERO } else { LOGIN };
+        Ok(init(&text)?.ready(patience))
     })
 }
 
@@ -195,7 +197,15 @@ fn current() -> Result<Arc<Session>> {
 /// The running session when it is the one asked for, else a new one in its place.
 fn init(text: &str) -> Result<Arc<Session>> {
     process::settle()?;
-    let _opening = lock(&OPENING);
+    // An opening may wait for the software's function: inside it there is no waiting for that.
+    let _opening = match OPENING.try_lock() {
+        Ok(opening) => opening,
+        Err(TryLockError::Poisoned(opening)) => opening.into_inner(),
+        Err(TryLockError::WouldBlock) if session::is_in_function() => {
+            return Err(Error::new(Code::Busy, "another thread is in UploadUtilNative_Init; try again later"));
+        }
+        Err(TryLockError::WouldBlock) => lock(&OPENING),
+    };
     let other = {
         let mut current = lock(&CURRENT);
         match &*current {
@@ -234,9 +244,61 @@ mod tests {
     use std::thread;
     use std::time::Instant;
 
+    /// The functions have one session for the whole process.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    /// What Init inside the software's function said, and how long it took.
+    static INSIDE: Mutex<Option<(String, Duration)>> = Mutex::new(None);
+    static CONFIG: Mutex<Option<CString>> = Mutex::new(None);
+
+    unsafe extern "system" fn init_again(_: *const c_char) {
+        let config = lock(&CONFIG).clone().unwrap();
+        let begun = Instant::now();
+        // SAFETY: a C string that lives through the call, and an answer that is freed only at the end.
+        let answer = unsafe { CStr::from_ptr(UploadUtilNative_Init(config.as_ptr())) };
+        *lock(&INSIDE) = Some((answer.to_string_lossy().into_owned(), begun.elapsed()));
+    }
+
+    /// The cloud takes the connection and says nothing.
+    #[test]
+    fn inside_the_softwares_function_init_does_not_wait() {
+        let _one = lock(&ONE_AT_A_TIME);
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = json!({"park_id": "21782", "ckey": "WERRTTTTYY", "cloud_addr": "127.0.0.1",
+            "cport": silent.local_addr().unwrap().port()});
+        let config = CString::new(config.to_string()).unwrap();
+        *lock(&CONFIG) = Some(config.clone());
+        // SAFETY: a function of the right type; C strings that live through the calls.
+        unsafe { UploadUtilNative_SetReceiveData(Some(init_again)) };
+        let init = thread::spawn(move || {
+            // SAFETY: a C string that lives through the call.
+            unsafe { UploadUtilNative_Init(config.as_ptr()) };
+        });
+        while current().is_err() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // Taken over, and found wanting when its turn comes.
+        let record = c"{\"service_name\":\"park_log\",\"data_target\":\"cloud\",\"log_id\":\"1\"}";
+        // SAFETY: as above.
+        let taken = unsafe { CStr::from_ptr(UploadUtilNative_UploadData(record.as_ptr())) };
+        assert!(taken.to_string_lossy().contains("send success!"), "{taken:?}");
+        let end = Instant::now() + Duration::from_secs(20);
+        while lock(&INSIDE).is_none() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let (answer, took) = lock(&INSIDE).take().unwrap();
+        assert!(answer.contains("\"state\":0") && answer.contains("cloud"), "{answer}");
+        assert!(took < Duration::from_secs(2), "{took:?}: {answer}");
+        // SAFETY: NULL is allowed.
+        unsafe { UploadUtilNative_SetReceiveData(None) };
+        UploadUtilNative_UnInit();
+        init.join().unwrap();
+    }
+
     /// Another program holds the store for a while: whoever does not open it does not wait for it.
     #[test]
     fn nobody_else_waits_for_an_opening() {
+        let _one = lock(&ONE_AT_A_TIME);
         let dir = std::env::temp_dir().join(format!("parklink-init-{}", std::process::id()));
         let path = dir.join("parklink-21782.db");
         Store::open(&path, Arc::new(Log::new(Level::Error))).unwrap().close();

@@ -4,10 +4,13 @@
 mod doubt;
 mod leave;
 mod pause;
+mod turn;
 mod wake;
 
 use self::leave::InHand;
 use self::pause::Pauses;
+pub(crate) use self::turn::Turn;
+use self::turn::Turns;
 use super::Shared;
 use crate::catalogue::Platform;
 use crate::error::{Error, Result};
@@ -40,6 +43,7 @@ pub(crate) struct Line {
     /// Threads that wait for a change: to wake nobody costs a call of the system too.
     sleepers: AtomicUsize,
     live: AtomicU64,
+    turns: Turns,
 }
 
 struct State {
@@ -113,6 +117,7 @@ impl Line {
             news: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
             live: AtomicU64::new(0),
+            turns: Turns::default(),
         }
     }
 
