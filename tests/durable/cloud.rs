@@ -145,6 +145,21 @@ fn a_dead_letter_that_is_put_back_is_looked_at_again() {
 }
 
 #[test]
+fn what_the_cloud_refused_is_on_disk_before_the_next_goes_out() {
+    let bench = Bench::start();
+    let sdk = bench.open_as(&json!({"validation": "off"}));
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "out_park"}));
+    let mut refused = entry("A1");
+    refused["car_number"] = json!("");
+    sdk.submit(&refused.to_string()).unwrap();
+    sdk.submit(&exit("A2").to_string()).unwrap();
+    until("the next is under way", || bench.counts("out_park", "A2").0 == 1);
+    // Killed now, the next process would send it again, and take "already handled" for "stored".
+    assert_eq!(number(&bench.folder.store(), "SELECT count(*) FROM dead"), 1);
+    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
+}
+
+#[test]
 fn a_connection_that_ends_before_the_answer_loses_nothing() {
     let bench = Bench::start();
     let sdk = bench.open();
