@@ -130,7 +130,11 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             let pause = Duration::from_millis(100);
             line.settle(record, Settled::Again { data, error: error.message }, outcome, Some(pause));
         }
-        Verdict::NoLink(error) => line.put_back(record, &error, None),
+        Verdict::NoLink(error) => match error.wait {
+            // For its order alone; the login that it waits for takes a moment, too.
+            Some(wait) => line.hold(&record, &error, wait + Duration::from_millis(100)),
+            None => line.put_back(record, &error, None),
+        },
         Verdict::Busy(error, wait) => line.put_back(record, &error, wait),
     }
     if is_refused && line.platform == Platform::Cloud {

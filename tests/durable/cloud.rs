@@ -160,6 +160,28 @@ fn what_the_cloud_refused_is_on_disk_before_the_next_goes_out() {
 }
 
 #[test]
+fn an_order_that_waits_for_a_login_holds_up_no_other() {
+    let bench = Bench::start();
+    let sdk = bench.open_as(&json!({"cloud": {"request_timeout_ms": 600, "login_pause_ms": 3000}}));
+    for remark in ["first", "second", "third"] {
+        let mut record = entry("A1");
+        record["remark"] = json!(remark);
+        sdk.submit(&record.to_string()).unwrap();
+    }
+    sdk.submit(&exit("A1").to_string()).unwrap();
+    for order in ["B1", "B2"] {
+        sdk.submit(&entry(order).to_string()).unwrap();
+        sdk.submit(&exit(order).to_string()).unwrap();
+    }
+    until("the others are with the cloud", || bench.counts("out_park", "B2").1 == 1);
+    // The cloud lets an order pass twice a token; the next login keeps its distance.
+    assert_eq!((bench.counts("in_park", "A1").0, bench.counts("out_park", "A1").0), (2, 0));
+    settled(&sdk);
+    assert_eq!((bench.counts("in_park", "A1").1, bench.counts("out_park", "A1").1), (3, 1));
+    assert_eq!(sdk.status()["links"]["cloud"]["logins"], json!(2));
+}
+
+#[test]
 fn a_connection_that_ends_before_the_answer_loses_nothing() {
     let bench = Bench::start();
     let sdk = bench.open();

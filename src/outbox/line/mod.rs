@@ -285,9 +285,7 @@ impl Line {
         let mut state = self.lock();
         let key = key_of(&record);
         if let Some(pause) = pause {
-            state.ready.retain(|other| key_of(other) != key);
-            state.resumed.retain(|other| *other != key);
-            state.held.insert(key.clone(), Instant::now() + pause);
+            state.hold(&key, pause);
         }
         state.busy.remove(&key);
         if let Settled::Again { error, .. } = &outcome {
