@@ -130,6 +130,10 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             let pause = Duration::from_millis(100);
             line.settle(record, Settled::Again { data, error: error.message }, outcome, Some(pause));
         }
+        // It may have been sent: what the guard says of it next time is to be doubted.
+        Verdict::NoLink(error) if error.code == Code::Closed => {
+            line.settle(record, Settled::Again { data: None, error: error.message }, outcome, None);
+        }
         Verdict::NoLink(error) => match error.wait {
             // For its order alone; the login that it waits for takes a moment, too.
             Some(wait) => line.hold(&record, &error, wait + Duration::from_millis(100)),

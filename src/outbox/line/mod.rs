@@ -162,6 +162,17 @@ impl Line {
 
     fn take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Record> {
         self.resume(state, now);
+        let is_written = state.settled.is_empty() && state.writing.is_empty();
+        if self.platform == Platform::Cloud
+            && !state.resumed.is_empty()
+            && !is_written
+            && state.write_not_before.is_none()
+        {
+            // What comes out of its turn is sent when all else is on disk: after a crash, the last one that the cloud's
+            // guard remembers must be the last one that was sent.
+            self.write_down(state, false);
+            return None;
+        }
         loop {
             if let Some(record) = self.take_resumed(state) {
                 return Some(record);
