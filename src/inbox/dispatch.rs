@@ -145,7 +145,7 @@ fn next(inbox: &Arc<Inbox>, has_handler: bool) -> Task {
         if state.is_closed {
             return Task::End;
         }
-        if has_handler && let Some(event) = state.events.pop_front() {
+        if has_handler && let Some(event) = state.hand_out() {
             return Task::Event(event);
         }
         if let Some(report) = state.reports.pop_front() {

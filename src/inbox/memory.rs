@@ -171,6 +171,8 @@ impl Inbox {
                 return Err(Error::new(Code::UnknownEvent, format!("event {event_id} was answered meanwhile")));
             }
             state.answering.insert(event_id);
+            // It was handed out before, and came again: who has answered is not asked.
+            state.events.retain(|event| event.id != event_id);
         }
         self.made_room();
         if is_pushed(answer.platform) {
@@ -258,20 +260,58 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn open(keep: Duration) -> Arc<Inbox> {
+        let limits = Limits { queue: 10, keep, grace: MINUTE, window_seconds: 60, sees_mark: true };
+        let inbox = Inbox::open(limits, Arc::new(Log::new(Level::Error)), None).unwrap();
+        inbox.set_outlet(Some(Box::new(|_| true)));
+        inbox
+    }
+
+    fn receive(inbox: &Inbox) {
+        inbox.received(Platform::Bolink, members! {"service_name": "query_price", "order_id": "A1"});
+    }
+
+    fn answer(inbox: &Inbox, id: u64) -> std::result::Result<(), Code> {
+        inbox.answer(id, members! {"state": 1}, |_, _| Ok(())).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn what_has_waited_long_for_the_software_can_be_answered() {
+        let inbox = open(Duration::from_secs(1));
+        receive(&inbox);
+        std::thread::sleep(Duration::from_millis(1100));
+        // The next one clears away what is too old.
+        receive(&inbox);
+        for _ in 0..2 {
+            let id = inbox.poll(MINUTE).unwrap().id;
+            assert_eq!(answer(&inbox, id), Ok(()));
+        }
+        inbox.close(MINUTE);
+    }
+
+    #[test]
+    fn what_was_answered_before_it_was_handed_out_is_not_handed_out() {
+        let inbox = open(MINUTE);
+        receive(&inbox);
+        let id = inbox.find_open("query_price", &members! {"order_id": "A1"}).unwrap();
+        assert_eq!(answer(&inbox, id), Ok(()));
+        assert_eq!(inbox.poll(Duration::ZERO).unwrap_err().code, Code::NoEvent);
+        inbox.close(MINUTE);
+    }
+
     #[test]
     fn an_answer_that_finds_its_way_closed_is_no_success() {
-        let minute = Duration::from_secs(60);
-        let limits = Limits { queue: 10, keep: minute, grace: minute, window_seconds: 60, sees_mark: true };
-        let inbox = Inbox::open(limits, Arc::new(Log::new(Level::Error)), None).unwrap();
+        let inbox = open(MINUTE);
         let ask = || {
-            inbox.received(Platform::Bolink, members! {"service_name": "query_price", "order_id": "A1"});
-            inbox.poll(Duration::from_secs(5)).unwrap().id
+            receive(&inbox);
+            inbox.poll(MINUTE).unwrap().id
         };
-        let answer = |id| inbox.answer(id, members! {"state": 1}, |_, _| Ok(())).map_err(|error| error.code);
-        inbox.set_outlet(Some(Box::new(|_| true)));
+        let answer = |id| answer(&inbox, id);
         assert_eq!(answer(ask()), Ok(()));
         inbox.set_outlet(None);
         assert_eq!(answer(ask()), Err(Code::Closed));
-        inbox.close(Duration::from_secs(5));
+        inbox.close(MINUTE);
     }
 }

@@ -95,6 +95,17 @@ struct State {
     is_closed: bool,
 }
 
+impl State {
+    /// The next for the software. The time to answer begins now, however long it has waited here.
+    fn hand_out(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if event.kind == EventKind::Request {
+            self.open.insert(event.id, event.to_open());
+        }
+        Some(event)
+    }
+}
+
 /// Log lines that wait for a slow handler; the oldest are dropped.
 const LINES: usize = 10_000;
 
@@ -219,7 +230,7 @@ impl Inbox {
                 return Err(Error::new(Code::Busy, "a callback takes the downlinks: unregister it before polling"));
             }
             state.is_polled = true;
-            if let Some(event) = state.events.pop_front() {
+            if let Some(event) = state.hand_out() {
                 if event.is_stored && event.kind != EventKind::Request {
                     state.polled.push(event.id);
                 }

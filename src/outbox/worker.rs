@@ -4,7 +4,7 @@ use super::Shared;
 use super::age;
 use super::line::Line;
 use super::verdict::{self, Verdict};
-use crate::catalogue;
+use crate::catalogue::{self, Platform};
 use crate::error::{Code, Error};
 use crate::json::{self, Value};
 use crate::link::backoff::Backoff;
@@ -102,7 +102,9 @@ fn send(record: &Record, shared: &Shared, link: &dyn Link) -> Outcome {
 fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
     let name = line.platform.name();
     let log = &shared.log;
-    match verdict::judge(&outcome) {
+    let verdict = verdict::judge(&outcome);
+    let is_refused = matches!(verdict, Verdict::Dead(_) | Verdict::Change(_));
+    match verdict {
         Verdict::Delivered => {
             line.worked();
             log.debug(format_args!("outbox: {name} has {} (ticket {})", record.service, record.ticket));
@@ -128,8 +130,20 @@ fn settle(line: &Arc<Line>, shared: &Shared, record: Record, outcome: Outcome) {
             let pause = Duration::from_millis(100);
             line.settle(record, Settled::Again { data, error: error.message }, outcome, Some(pause));
         }
-        Verdict::NoLink(error) => line.put_back(record, &error, None),
+        // It may have been sent: what the guard says of it next time is to be doubted.
+        Verdict::NoLink(error) if error.code == Code::Closed => {
+            line.settle(record, Settled::Again { data: None, error: error.message }, outcome, None);
+        }
+        Verdict::NoLink(error) => match error.wait {
+            // For its order alone; the login that it waits for takes a moment, too.
+            Some(wait) => line.hold(&record, &error, wait + Duration::from_millis(100)),
+            None => line.put_back(record, &error, None),
+        },
         Verdict::Busy(error, wait) => line.put_back(record, &error, wait),
+    }
+    if is_refused && line.platform == Platform::Cloud {
+        // The guard remembers what was refused: after a crash its word on it would be taken for "stored", but for the last.
+        line.write_down_and_wait();
     }
 }
 

@@ -145,6 +145,80 @@ fn a_dead_letter_that_is_put_back_is_looked_at_again() {
 }
 
 #[test]
+fn what_the_cloud_refused_is_on_disk_before_the_next_goes_out() {
+    let bench = Bench::start();
+    let sdk = bench.open_as(&json!({"validation": "off"}));
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 1, "service": "out_park"}));
+    let mut refused = entry("A1");
+    refused["car_number"] = json!("");
+    sdk.submit(&refused.to_string()).unwrap();
+    sdk.submit(&exit("A2").to_string()).unwrap();
+    until("the next is under way", || bench.counts("out_park", "A2").0 == 1);
+    // Killed now, the next process would send it again, and take "already handled" for "stored".
+    assert_eq!(number(&bench.folder.store(), "SELECT count(*) FROM dead"), 1);
+    assert_eq!(sdk.flush(Duration::from_secs(20)).unwrap(), 0);
+}
+
+#[test]
+fn what_comes_out_of_its_turn_is_sent_when_all_else_is_on_disk() {
+    let bench = Bench::start();
+    let sdk = bench.open();
+    // Its answer stays away twice: it pauses, and then leaves time to look.
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "count": 2, "service": "out_park"}));
+    sdk.submit(&exit("A1").to_string()).unwrap();
+    let others = 60;
+    for order in 0..others {
+        sdk.submit(&entry(&format!("B{order}")).to_string()).unwrap();
+    }
+    until("the second attempt", || bench.counts("out_park", "A1").0 == 2);
+    // Killed now, it would be among what the cloud's guard remembers, and not the last that was sent.
+    let state = bench.sandbox.state("cloud");
+    let entries = state["cloud"]["records"]["21782"]["in_park"].as_object().map_or(0, |entries| entries.len());
+    assert!(entries < others, "it comes in between: {entries}");
+    assert_eq!(number(&bench.folder.store(), "SELECT count(*) FROM record") as usize, 1 + others - entries);
+    bench.sandbox.clear();
+    settled(&sdk);
+}
+
+#[test]
+fn what_was_under_way_at_the_close_is_in_doubt_afterwards() {
+    let bench = Bench::start();
+    let sdk = bench.open();
+    bench.sandbox.fault(&json!({"platform": "cloud", "kind": "drop", "service": "in_park"}));
+    sdk.submit(&entry("A1").to_string()).unwrap();
+    until("it is under way", || bench.counts("in_park", "A1").0 == 1);
+    sdk.close(Duration::ZERO).unwrap();
+    // Closed and killed again and again, there are several: the last of them is not the only one.
+    assert_eq!(number(&bench.folder.store(), "SELECT attempts FROM record"), 1);
+    bench.sandbox.clear();
+    let sdk = bench.open();
+    settled(&sdk);
+    assert_eq!(bench.counts("in_park", "A1"), (3, 2), "the guard's word, and once more with other bytes");
+}
+
+#[test]
+fn an_order_that_waits_for_a_login_holds_up_no_other() {
+    let bench = Bench::start();
+    let sdk = bench.open_as(&json!({"cloud": {"request_timeout_ms": 600, "login_pause_ms": 3000}}));
+    for remark in ["first", "second", "third"] {
+        let mut record = entry("A1");
+        record["remark"] = json!(remark);
+        sdk.submit(&record.to_string()).unwrap();
+    }
+    sdk.submit(&exit("A1").to_string()).unwrap();
+    for order in ["B1", "B2"] {
+        sdk.submit(&entry(order).to_string()).unwrap();
+        sdk.submit(&exit(order).to_string()).unwrap();
+    }
+    until("the others are with the cloud", || bench.counts("out_park", "B2").1 == 1);
+    // The cloud lets an order pass twice a token; the next login keeps its distance.
+    assert_eq!((bench.counts("in_park", "A1").0, bench.counts("out_park", "A1").0), (2, 0));
+    settled(&sdk);
+    assert_eq!((bench.counts("in_park", "A1").1, bench.counts("out_park", "A1").1), (3, 1));
+    assert_eq!(sdk.status()["links"]["cloud"]["logins"], json!(2));
+}
+
+#[test]
 fn a_connection_that_ends_before_the_answer_loses_nothing() {
     let bench = Bench::start();
     let sdk = bench.open();

@@ -1,6 +1,6 @@
 //! The texts of Bolink's HTTP mode: what is posted, and what an answer means.
 
-use crate::catalogue::{self, Platform};
+use crate::catalogue::{self, Platform, Shown};
 use crate::error::{Code, Error, Result};
 use crate::json::{self, Value};
 use crate::link::http::Response;
@@ -177,7 +177,7 @@ fn is_state(members: &Members, state: &str) -> bool {
 }
 
 fn beginning(body: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(body).chars().take(80).collect();
+    let text: String = Shown(body).to_string().chars().take(80).collect();
     if text.trim().is_empty() { "an empty body".to_owned() } else { format!("{text:?}") }
 }
 
@@ -282,6 +282,8 @@ mod tests {
         assert!(error.message.contains("签名错误"));
         assert_eq!(login(response(403, "")).unwrap_err().code, Code::LoginRefused);
         assert_eq!(login(response(200, r#"{"state":1}"#)).unwrap_err().code, Code::Protocol);
+        let cut = login(response(200, &good[..60])).unwrap_err();
+        assert_eq!((cut.code, cut.message.contains("6fadf87a")), (Code::Protocol, false), "{cut:?}");
         assert_eq!(login(response(200, "")).unwrap_err().code, Code::Protocol);
         assert_eq!(login(response(503, "")).unwrap_err().code, Code::Http);
     }

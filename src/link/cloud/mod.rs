@@ -318,9 +318,13 @@ impl Inner {
         if text.trim_ascii() == "0x12" {
             return self.lock().beat_answered();
         }
-        log.trace(format_args!("cloud < {}", Shown(text.as_bytes())));
+        let shown = Shown(text.as_bytes());
+        log.trace(format_args!("cloud < {shown}"));
         let Ok(Value::Object(message)) = json::received(&text) else {
-            return log.warn(format_args!("cloud: not understood: {}", text.chars().take(200).collect::<String>()));
+            return log.warn(format_args!(
+                "cloud: not understood: {}",
+                shown.to_string().chars().take(200).collect::<String>()
+            ));
         };
         let up = {
             let mut state = self.lock();

@@ -167,6 +167,17 @@ impl Line {
 
     fn take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Record> {
         self.resume(state, now);
+        let is_written = state.settled.is_empty() && state.writing.is_empty();
+        if self.platform == Platform::Cloud
+            && !state.resumed.is_empty()
+            && !is_written
+            && state.write_not_before.is_none()
+        {
+            // What comes out of its turn is sent when all else is on disk: after a crash, the last one that the cloud's
+            // guard remembers must be the last one that was sent.
+            self.write_down(state, false);
+            return None;
+        }
         loop {
             if let Some(record) = self.take_resumed(state) {
                 return Some(record);
@@ -290,9 +301,7 @@ impl Line {
         let mut state = self.lock();
         let key = key_of(&record);
         if let Some(pause) = pause {
-            state.ready.retain(|other| key_of(other) != key);
-            state.resumed.retain(|other| *other != key);
-            state.held.insert(key.clone(), Instant::now() + pause);
+            state.hold(&key, pause);
         }
         state.busy.remove(&key);
         if let Settled::Again { error, .. } = &outcome {

@@ -1,6 +1,10 @@
-//! When all records of a line wait: as long as the platform asked for, or longer each time that it could not be reached.
+//! When records wait: those of one order, or all of a line, as long as the platform asked for, or longer each time that it
+//! could not be reached.
 
+use super::{Line, State, key_of};
+use crate::error::Error;
 use crate::link::backoff::Backoff;
+use crate::store::Record;
 use std::time::{Duration, Instant};
 
 /// The pauses of a line.
@@ -36,5 +40,27 @@ impl Pauses {
     pub fn worked(&mut self) {
         self.backoff.reset();
         self.own_until = None;
+    }
+}
+
+impl Line {
+    /// A record was not sent for a reason of its order, which waits so long.
+    pub fn hold(&self, record: &Record, error: &Error, pause: Duration) {
+        let mut state = self.lock();
+        let key = key_of(record);
+        state.hold(&key, pause);
+        state.busy.remove(&key);
+        state.last_error = Some(error.message.clone());
+        drop(state);
+        self.tell();
+    }
+}
+
+impl State {
+    /// An order waits so long; it goes on from the store.
+    pub(super) fn hold(&mut self, key: &str, pause: Duration) {
+        self.ready.retain(|other| key_of(other) != key);
+        self.resumed.retain(|other| other != key);
+        self.held.insert(key.to_owned(), Instant::now() + pause);
     }
 }

@@ -103,8 +103,12 @@ impl State {
             // No login is ever refused so: it is late.
             Some(UnderWay::Login { .. }) if is_token_refusal(&text) || text.contains(OVER_TIMES) => false,
             Some(UnderWay::Login { .. }) => return self.login_reply(facts, &reply, now),
-            // These refuse the one as well as the other.
-            Some(UnderWay::Job { .. }) if is_token_refusal(&text) || text.contains(OVER_TIMES) => {
+            // These refuse the one as well as the other; but a charge that was taken after a login in between would be made
+            // twice.
+            Some(UnderWay::Job { job, .. })
+                if (is_token_refusal(&text) || text.contains(OVER_TIMES))
+                    && (self.owed.is_empty() || !job.asks_now()) =>
+            {
                 self.owed.iter().filter_map(|owed| owed.given).for_each(|given| self.guard.refused(given));
                 true
             }
@@ -343,6 +347,30 @@ mod tests {
             assert!(line["data"].get("random_temp").is_some(), "{line:?}");
             let order = line["data"]["order_id"].clone();
             rig.says(members! {"service_name": "in_park", "state": 1, "errmsg": "", "order_id": order}, second);
+        }
+    }
+
+    #[test]
+    fn a_late_refusal_does_not_make_a_charge_again() {
+        for text in ["error:token无效", "request_over_times"] {
+            let now = Instant::now();
+            let mut rig = rig(now);
+            let [first, end] = [1, 60].map(|second| now + Duration::from_secs(second));
+            rig.queue("in_park", record(), first);
+            rig.state.pump(&rig.facts, now);
+            rig.line();
+            rig.state.tick(&rig.facts, first);
+            let charge = || members! {"order_id": "A2", "pay_type": "wallet"};
+            let call = rig.queue("out_park", charge(), end);
+            rig.state.pump(&rig.facts, first);
+            assert_eq!(rig.line()["service_name"], json!("out_park"));
+            // Said of the entry, under a token or in a second that were not the charge's.
+            rig.says(nameless(text), first);
+            assert!(!rig.state.is_idle() && rig.state.queue.is_empty(), "it waits for its own reply");
+            // The entry's refusal is spent: the next is the charge's own.
+            rig.says(nameless(text), first);
+            assert!(rig.state.is_idle() && rig.state.queue.len() == 1, "made again, for it was not taken");
+            drop(call);
         }
     }
 

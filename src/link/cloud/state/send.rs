@@ -8,7 +8,7 @@ use crate::json::Value;
 use crate::link::cloud::guard;
 use crate::link::cloud::line::{self, Signed};
 use crate::link::once::Giver;
-use crate::link::{Members, Request};
+use crate::link::{Members, Request, RequestKind};
 use std::borrow::Cow;
 use std::io::Write;
 use std::net::Shutdown;
@@ -98,6 +98,9 @@ impl State {
             self.want_login(facts, now);
             return true;
         }
+        if next != Some(0) && self.give_back(now) {
+            return true;
+        }
         let Some((next, job)) = next.and_then(|next| Some((next, self.queue.get(next)?))) else { return false };
         if job.request.deadline <= now {
             if let Some(job) = self.queue.remove(next) {
@@ -145,6 +148,16 @@ impl State {
             held.extend(id().filter(|_| is_used_up));
         }
         None
+    }
+
+    /// What comes from the store waits for the next token there, where others can pass it.
+    fn give_back(&mut self, now: Instant) -> bool {
+        let is_kept = |job: &Job| job.wants_login && job.request.kind == RequestKind::Backlog;
+        let Some(job) = self.queue.iter().position(is_kept).and_then(|at| self.queue.remove(at)) else { return false };
+        let wait = self.login_not_before.map(|at| at.saturating_duration_since(now)).unwrap_or_default();
+        let message = format!("{}: its order waits for the next login; nothing was sent", job.request.service);
+        job.unsent(Error { wait: Some(wait), ..Error::new(Code::Offline, message) });
+        true
     }
 
     /// There is a token, and it serves: at least those who do not want the next one.
