@@ -152,8 +152,8 @@ impl State {
 
     /// What comes from the store waits for the next token there, where others can pass it.
     fn give_back(&mut self, now: Instant) -> bool {
-        let is_kept = |job: &Job| job.wants_login && job.request.kind == RequestKind::Backlog;
-        let Some(job) = self.queue.iter().position(is_kept).and_then(|at| self.queue.remove(at)) else { return false };
+        let kept = self.queue.iter().position(|job| job.wants_login && job.request.kind == RequestKind::Backlog);
+        let Some(job) = kept.and_then(|at| self.queue.remove(at)) else { return false };
         let wait = self.login_not_before.map(|at| at.saturating_duration_since(now)).unwrap_or_default();
         let message = format!("{}: its order waits for the next login; nothing was sent", job.request.service);
         job.unsent(Error { wait: Some(wait), ..Error::new(Code::Offline, message) });
