@@ -1,6 +1,5 @@
 //! How much may wait, for all links together.
 
-use super::records::{NewRecord, size_of};
 use super::spans::Count;
 use crate::error::{Code, Error, Result};
 use std::sync::Arc;
@@ -27,11 +26,10 @@ impl Limit {
         self.bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// What waits when this record's parts wait too, or why they cannot.
-    pub fn with(&self, waiting: Count, parts: &[NewRecord]) -> Result<Count> {
+    /// What waits when so much more does, or why it cannot.
+    pub fn with(&self, waiting: Count, more: Count) -> Result<Count> {
         let (records, bytes) = (self.records.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
-        let more: i64 = parts.iter().map(|part| size_of(&part.data)).sum();
-        let count = Count { records: waiting.records + parts.len() as i64, bytes: waiting.bytes.saturating_add(more) };
+        let count = Count { records: waiting.records + more.records, bytes: waiting.bytes.saturating_add(more.bytes) };
         if count.records <= records && count.bytes <= bytes {
             return Ok(count);
         }

@@ -2,6 +2,7 @@
 //! all of them at once, because a wake-up for each would cost more than its row.
 
 use super::records::NewRecord;
+use super::spans::Count;
 use super::writer::Job;
 use crate::error::{Code, Error, Result};
 use std::mem;
@@ -58,6 +59,8 @@ impl Drop for Promise {
 /// What one commit takes.
 pub struct Batch {
     pub submits: Vec<Parts>,
+    /// Parts of all of them.
+    pub sum: Count,
     pub jobs: Vec<Job>,
     pub round: Promise,
 }
@@ -66,7 +69,7 @@ pub struct Batch {
 struct State {
     submits: Vec<Parts>,
     /// Parts of all of them.
-    parts: i64,
+    sum: Count,
     jobs: Vec<Job>,
     round: Arc<Round>,
     writer_sleeps: bool,
@@ -95,12 +98,13 @@ impl Queue {
 
     /// Stores the parts of a record and waits until they are on disk. Returns the number of the first.
     pub fn submit(&self, parts: Parts) -> Result<i64> {
+        let count = Count::of(&parts);
         let mut state = self.lock();
         if state.is_closed {
             return Err(closed());
         }
-        let (at, offset, round) = (state.submits.len(), state.parts, state.round.clone());
-        state.parts += parts.len() as i64;
+        let (at, offset, round) = (state.submits.len(), state.sum.records, state.round.clone());
+        state.sum.add(count);
         state.submits.push(parts);
         self.wake(state);
         let mut end = round.end.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,11 +155,11 @@ impl Queue {
     }
 
     fn swap(state: &mut State) -> Batch {
-        state.parts = 0;
         // As many as this time come again, most often.
         let room = Vec::with_capacity(state.submits.len());
         Batch {
             submits: mem::replace(&mut state.submits, room),
+            sum: mem::take(&mut state.sum),
             jobs: mem::take(&mut state.jobs),
             round: Promise(mem::take(&mut state.round)),
         }

@@ -131,7 +131,7 @@ impl Store {
 
     /// Whether there is room for the parts of a record just now.
     pub fn has_room(&self, parts: &[NewRecord]) -> Result<()> {
-        self.limit.with(self.total(), parts).map(|_| ())
+        self.limit.with(self.total(), Count::of(parts)).map(|_| ())
     }
 
     /// Records waiting for a link.

@@ -4,6 +4,7 @@
 //! A span's row is written when no new record can come into it; the records after that are counted at each opening. What
 //! somebody does by hand is counted by triggers, which the library switches off for itself.
 
+use super::records::{NewRecord, size_of};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -36,7 +37,12 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, by: Count) {
+    /// Of a record's parts.
+    pub fn of(parts: &[NewRecord]) -> Count {
+        Count { records: parts.len() as i64, bytes: parts.iter().map(|part| size_of(&part.data)).sum() }
+    }
+
+    pub(super) fn add(&mut self, by: Count) {
         self.records += by.records;
         self.bytes += by.bytes;
     }

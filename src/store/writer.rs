@@ -8,7 +8,7 @@ use super::keys::Keys;
 use super::limit::Limit;
 use super::queue::{Batch, End, Parts, Queue};
 use super::replaced::Predecessors;
-use super::spans::Counts;
+use super::spans::{Count, Counts};
 use crate::error::{Code, Error, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};
@@ -104,10 +104,13 @@ impl Writer {
     }
 
     /// Turns away what would go over the limit, and tells which by their places: only here is nothing stored meanwhile.
-    fn turn_away(&self, submits: &mut Vec<Parts>) -> Vec<(usize, Error)> {
+    fn turn_away(&self, submits: &mut Vec<Parts>, sum: Count) -> Vec<(usize, Error)> {
+        if self.limit.with(self.counts.total(), sum).is_ok() {
+            return Vec::new();
+        }
         let (mut waiting, mut turned_away, mut at) = (self.counts.total(), Vec::new(), 0);
         submits.retain(|parts| {
-            let with_these = self.limit.with(waiting, parts).map(|count| waiting = count);
+            let with_these = self.limit.with(waiting, Count::of(parts)).map(|count| waiting = count);
             at += 1;
             with_these.map_err(|error| turned_away.push((at - 1, error))).is_ok()
         });
@@ -115,7 +118,7 @@ impl Writer {
     }
 
     fn commit(&mut self, mut batch: Batch) {
-        let turned_away = self.turn_away(&mut batch.submits);
+        let turned_away = self.turn_away(&mut batch.submits, batch.sum);
         let end = |mut each: Vec<Result<i64>>| {
             turned_away.iter().for_each(|(at, error)| each.insert(*at, Err(error.clone())));
             End::Each(each)
@@ -132,11 +135,12 @@ impl Writer {
             }
             Err(_) => Ok(None),
         });
-        let Batch { submits, jobs, round } = batch;
+        let Batch { submits, jobs, round, .. } = batch;
         match outcome {
             Ok(Some(first)) => {
-                round.tell(if turned_away.is_empty() { End::Stored(first) } else { end(numbers(first, &submits)) });
+                let end = if turned_away.is_empty() { End::Stored(first) } else { end(numbers(first, &submits)) };
                 drop(submits);
+                round.tell(end);
                 self.tell(jobs, &Ok(()));
             }
             Err(error) => {
