@@ -90,6 +90,8 @@ pub(super) struct Owed {
     pub(super) service: Text,
     pub(super) interface: Option<&'static Interface>,
     pub(super) is_guarded: bool,
+    /// Its service and order, where the guard counts them.
+    pub(super) order: Option<Text>,
     /// What the guard forgets it by, should it have been refused.
     pub(super) given: Option<Sign>,
     pub(super) since: Instant,

@@ -31,6 +31,7 @@ impl State {
         match classify::classify(&message, expected, |name| owed.iter().any(|owed| owed.is_named(name))) {
             Kind::Login => self.login_reply(facts, &message, now),
             Kind::Nameless => self.nameless(facts, message, now),
+            Kind::Reply if self.is_late_no(&message) => facts.log.warn(format_args!("cloud: a late no to a charge")),
             Kind::Reply => self.reply(facts, message, now),
             Kind::Stray => {
                 let name = message.plain("service_name").into_owned();
