@@ -64,10 +64,11 @@ pub unsafe extern "C" fn parklink_open(config_json: *const c_char, out: *mut *mu
 /// ends, every destroy runs; after the return no callback of the handle runs.
 ///
 /// timeout_ms: how long to wait, first for answers to downlinks that are on their way (one that its platform does not
-/// take costs all of it, unless it is on disk: then it is tried once), with what is left, at least 50 ms, for a callback that is running. When that still runs then,
-/// the call returns PARKLINK_E_TIMEOUT; the handle is dead all the same, no further callback starts, and destroy runs
-/// when the callback returns at last. Beside that, ending the connections takes a moment, and with a store writing down
-/// what was sent: up to 3 seconds a platform on a disk that does not take it, and the journal's way into the database.
+/// take costs all of it, unless it is on disk: then it is tried once), with what is left, at least 50 ms, for a callback
+/// that is running. When that still runs then, the call returns PARKLINK_E_TIMEOUT; the handle is dead all the same, no
+/// further callback starts, and destroy runs when the callback returns at last. Beside that, ending the connections takes
+/// a moment, and with a store writing down what was sent: up to 3 seconds a platform on a disk that does not take it, and
+/// the journal's way into the database.
 /// left: gets how much is not finished, in one number: downlinks that you have not answered (one older than events.keep_s
 /// may still count), answers that were not sent, and, with a store, records that wait on disk for any platform and go out
 /// after the next open. Dead letters do not count. Told with TIMEOUT too; 0 when the call fails otherwise. May be NULL.
@@ -185,9 +186,9 @@ pub unsafe extern "C" fn parklink_in_park(
 }
 
 /// Uploads an exit (SDK 2.2); parklink_upload with service_name out_park. PARKLINK_E_PENDING: the platform is taking the
-/// money. Then, and where a charge may have been made (see Charges), raise the barrier only when the downlink outpark (SDK 3.4) says state 1. When it
-/// says another, call again: the document allows that until the order is settled. When none comes, ask first
-/// (bolink.query_order, SDK 2.19).
+/// money. Then, and where a charge may have been made (see Charges), raise the barrier only when the downlink outpark
+/// (SDK 3.4) says state 1. When it says another, call again: the document allows that until the order is settled. When
+/// none comes, ask first (bolink.query_order, SDK 2.19).
 ///
 /// # Safety
 /// See the header.
