@@ -148,17 +148,9 @@ impl Outbox {
         self.submit(parts)
     }
 
-    /// The right to send something of this order outside the line, when it comes until then; else the key back.
-    pub(crate) fn turn(
-        &self,
-        platform: Platform,
-        key: String,
-        until: Option<Instant>,
-    ) -> std::result::Result<Turn<'_>, String> {
-        match self.line(platform) {
-            Some(line) => line.turn(key, until),
-            None => Err(key),
-        }
+    /// A place among the uploads of this order outside the line.
+    pub(crate) fn turn(&self, platform: Platform, key: String) -> Option<Turn<'_>> {
+        self.line(platform).map(|line| line.turn(key))
     }
 
     /// Money is never dropped: a full outbox refuses. Logs make room for what is newer.
@@ -201,11 +193,18 @@ impl Outbox {
     }
 
     /// Stores a record that must not overtake its order's older ones, and waits for its turn. The code is queued when
-    /// that is not in time.
-    pub fn submit_and_wait(&self, platform: Platform, part: NewRecord, deadline: Instant) -> Result<Outcome> {
+    /// that is not in time. Its place outside the line it has until it is stored.
+    pub(crate) fn submit_and_wait(
+        &self,
+        platform: Platform,
+        part: NewRecord,
+        deadline: Instant,
+        turn: Option<Turn<'_>>,
+    ) -> Result<Outcome> {
         let line = self.line(platform).ok_or_else(|| Error::new(Code::NotConfigured, "no such link"))?;
         line.watch();
         let ticket = self.submit(vec![part]);
+        drop(turn);
         match (line.wait_for(ticket.as_ref().ok().copied(), deadline), ticket?) {
             (Some(outcome), _) => Ok(outcome),
             (None, ticket) => Ok(queued(ticket, "earlier records of the same order wait to be sent")),

@@ -28,11 +28,11 @@ pub(super) fn open_store(config: &Config, log: &Arc<Log>) -> Result<Option<Arc<S
 }
 
 /// The state of one platform's share: under way, behind older records of its order that are stored, or after an upload of
-/// its order (this key) that has not returned.
+/// its order that has not returned.
 pub(super) enum Begun<'a> {
     Live(Result<Pending<'a>>, Option<Turn<'a>>),
-    Behind(Instant),
-    After(String, Instant),
+    Behind(Option<Turn<'a>>, Instant),
+    After(Turn<'a>, Instant),
 }
 
 /// The key under which a record keeps its place among others of its order.
@@ -54,33 +54,39 @@ fn is_undelivered(error: &Error) -> bool {
 }
 
 impl Sdk {
+    /// Who has paid waits for no turn, and keeps nobody waiting.
     pub(super) fn begin<'a>(&'a self, way: &Way<'a>, members: &Arc<Members>) -> Begun<'a> {
         let deadline = self.deadline(way, members);
-        let key = way.interface.filter(|_| self.outbox.is_some()).and_then(|interface| order_key(interface, members));
-        self.begin_with(way, members, key, deadline, None)
+        if let Some(outbox) = &self.outbox
+            && let Some(key) = way.interface.and_then(|interface| order_key(interface, members))
+        {
+            let platform = way.link.platform();
+            if !way.is_charge(members) {
+                let turn = outbox.turn(platform, key);
+                return match turn {
+                    Some(turn) if !turn.is_first() => Begun::After(turn, deadline),
+                    turn => self.begin_in_turn(way, members, turn, deadline),
+                };
+            }
+            if outbox.has_waiting(platform, &key) {
+                return Begun::Behind(None, deadline);
+            }
+        }
+        self.begin_in_turn(way, members, None, deadline)
     }
 
-    /// Waits for its turn until `patience`. Who has paid waits for none, and keeps nobody waiting.
-    fn begin_with<'a>(
+    fn begin_in_turn<'a>(
         &'a self,
         way: &Way<'a>,
         members: &Arc<Members>,
-        key: Option<String>,
+        turn: Option<Turn<'a>>,
         deadline: Instant,
-        patience: Option<Instant>,
     ) -> Begun<'a> {
-        let (platform, mut turn) = (way.link.platform(), None);
-        if let (Some(outbox), Some(key)) = (&self.outbox, key) {
-            let is_charge = way.is_charge(members);
-            // Looked at with the turn in hand: whoever had it before may have put its record into the line.
-            let is_behind = |key: &str| outbox.has_waiting(platform, key);
-            match if is_charge { Err(key) } else { outbox.turn(platform, key, patience) } {
-                Err(key) if patience.is_none() && !is_charge => return Begun::After(key, deadline),
-                Err(key) if is_behind(&key) => return Begun::Behind(deadline),
-                Err(_) => {}
-                Ok(taken) if is_behind(taken.key()) => return Begun::Behind(deadline),
-                Ok(taken) => turn = Some(taken),
-            }
+        let platform = way.link.platform();
+        // Looked at with the turn in hand: whoever had it before may have put its record into the line.
+        let is_behind = |turn: &Turn<'_>| self.outbox.as_ref().is_some_and(|it| it.has_waiting(platform, turn.key()));
+        if turn.as_ref().is_some_and(is_behind) {
+            return Begun::Behind(turn, deadline);
         }
         Begun::Live(way.link.begin(way.request(members, deadline, RequestKind::Live)), turn)
     }
@@ -90,14 +96,21 @@ impl Sdk {
         let keeps = self.limits.keeps && !is_charge && way.interface.is_some_and(|interface| interface.durable);
         let moves_money = is_charge || way.interface.is_some_and(|it| it.class == Class::Money && !it.durable);
         let begun = match begun {
-            Begun::After(key, deadline) => self.begin_with(way, members, Some(key), deadline, Some(deadline)),
+            Begun::After(turn, deadline) if turn.wait(Some(deadline)) => {
+                self.begin_in_turn(way, members, Some(turn), deadline)
+            }
             begun => begun,
         };
         // Held until the record is in the line, if it comes there.
         let mut _turn = None;
         let live = match begun {
-            Begun::Behind(deadline) if keeps => return self.behind(way, members, deadline),
-            Begun::Behind(_) | Begun::After(..) => {
+            Begun::Behind(turn, deadline) if keeps => return self.behind(way, members, deadline, turn),
+            Begun::After(turn, _) if keeps => {
+                // What is before it is stored before it, or has arrived.
+                turn.wait(None);
+                return self.behind(way, members, Instant::now(), Some(turn));
+            }
+            Begun::Behind(..) | Begun::After(..) => {
                 let message = format!(
                     "{}: earlier records of this order have not reached the platform yet; nothing was sent",
                     way.service()
@@ -140,7 +153,7 @@ impl Sdk {
         way.link.check(&way.request(members, Instant::now(), RequestKind::Backlog))
     }
 
-    fn behind(&self, way: &Way<'_>, members: &Arc<Members>, deadline: Instant) -> Outcome {
+    fn behind(&self, way: &Way<'_>, members: &Arc<Members>, deadline: Instant, turn: Option<Turn<'_>>) -> Outcome {
         let platform = way.link.platform();
         if let Err(error) = self.could_be_sent(way, members) {
             return Outcome::from(error);
@@ -152,7 +165,7 @@ impl Sdk {
         let sent = self
             .outbox
             .as_ref()
-            .map(|outbox| outbox.submit_and_wait(platform, part(way, members, members.text()), deadline));
+            .map(|outbox| outbox.submit_and_wait(platform, part(way, members, members.text()), deadline, turn));
         sent.unwrap_or_else(|| Err(Error::new(Code::Internal, "no outbox"))).unwrap_or_else(Outcome::from)
     }
 
