@@ -36,11 +36,7 @@ pub struct Promise(Arc<Round>);
 
 impl Promise {
     /// Tells all who wait.
-    pub fn tell(self, end: End) {
-        self.give(end);
-    }
-
-    fn give(&self, end: End) {
+    pub fn tell(&self, end: End) {
         let mut slot = self.0.end.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
             *slot = Some(end);
@@ -52,7 +48,7 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.give(End::Gone);
+        self.tell(End::Gone);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::desk::{Desk, Ledger};
 use super::file::{StoreFile, of_sqlite};
+use super::gone;
 use super::insert::insert;
 use super::keys::Keys;
 use super::limit::Limit;
@@ -12,6 +13,7 @@ use super::spans::{Count, Counts};
 use crate::error::{Code, Error, Result};
 use crate::log::Log;
 use rusqlite::{Connection, ErrorCode};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
@@ -74,15 +76,16 @@ impl Writer {
     pub fn run(mut self) {
         let queue = self.queue.clone();
         let _leaves = Leaves(queue.clone());
-        while let Some(batch) = queue.take() {
+        while let Some(mut batch) = queue.take() {
             let round = AssertUnwindSafe(|| {
-                self.commit(batch);
+                self.commit(&mut batch);
                 self.tidy();
             });
             if catch_unwind(round).is_err() {
                 self.log.error(format_args!("store: a defect of the library was caught; please report it"));
                 // Whatever it left half done: the next round begins with what is on disk.
                 self.is_detached = true;
+                self.tell(mem::take(&mut batch.jobs), &Err(gone()));
             }
         }
         // Leaves one tidy file behind; it is as safe without.
@@ -117,7 +120,8 @@ impl Writer {
         turned_away
     }
 
-    fn commit(&mut self, mut batch: Batch) {
+    /// Takes out of the batch what it has told: should it fail, the others hear of that.
+    fn commit(&mut self, batch: &mut Batch) {
         let turned_away = self.turn_away(&mut batch.submits, batch.sum);
         let end = |mut each: Vec<Result<i64>>| {
             turned_away.iter().for_each(|(at, error)| each.insert(*at, Err(error.clone())));
@@ -136,24 +140,25 @@ impl Writer {
             Err(_) => Ok(None),
         });
         let Batch { submits, jobs, round, .. } = batch;
+        let submits = mem::take(submits);
         match outcome {
             Ok(Some(first)) => {
                 let end = if turned_away.is_empty() { End::Stored(first) } else { end(numbers(first, &submits)) };
                 drop(submits);
                 round.tell(end);
-                self.tell(jobs, &Ok(()));
+                self.tell(mem::take(jobs), &Ok(()));
             }
             Err(error) => {
                 round.tell(end(submits.iter().map(|_| Err(error.clone())).collect()));
-                self.tell(jobs, &Err(error));
+                self.tell(mem::take(jobs), &Err(error));
             }
             // One bad job must not take the others down.
             Ok(None) => {
                 let each = submits.chunks(1).map(|submit| self.alone(submit, &mut [])).collect();
                 round.tell(end(each));
-                for mut job in jobs {
-                    let outcome = self.alone(&[], std::slice::from_mut(&mut job)).map(|_| ());
-                    self.tell(vec![job], &outcome);
+                while let Some(job) = jobs.first_mut() {
+                    let outcome = self.alone(&[], std::slice::from_mut(job)).map(|_| ());
+                    self.tell(vec![jobs.remove(0)], &outcome);
                 }
             }
         }
@@ -305,6 +310,10 @@ mod tests {
             submit().unwrap();
             assert_eq!(store.total().records, 1 + twice);
         }
+        let (told, hears) = std::sync::mpsc::channel();
+        let done = move |outcome: Result<()>| told.send(outcome.map_err(|error| error.code)).unwrap();
+        store.write(|_| Err(file::damage("a test")), done);
+        assert_eq!(hears.recv(), Ok(Err(Code::Internal)), "also who does not wait hears of it");
         store.close();
         let _ = std::fs::remove_dir_all(folder);
     }
