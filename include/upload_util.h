@@ -66,7 +66,8 @@ typedef void (UPLOAD_UTIL_CALLBACK *upload_util_receive_fn)(const char *json);
  * folder, store or port). State 1 with an errmsg: the cloud does not know the lot, payment works (SDK 5.2). Once it has
  * begun, the library goes on trying by itself after a 0, and the other functions work as soon as it has succeeded. Called
  * again with the same text it tells how things stand, again after up to 10 seconds; with another text it first does what
- * UnInit does. Called inside the function of SetReceiveData it does not wait: it tells how things stand at once.
+ * UnInit does. Called with the same text inside the function of SetReceiveData it does not wait: it tells how things stand
+ * at once. With another text do not call it there: with a store, nothing may run after it.
  */
 char *UPLOAD_UTIL_CALL UploadUtilNative_Init(const char *json);
 

@@ -42,7 +42,7 @@ pub fn blotted(value: &Value) -> Value {
         Value::Array(items) => Value::Array(items.iter().map(blotted).collect()),
         Value::String(text) if text.trim_start().starts_with(['{', '[']) => match json::received(text) {
             Ok(inner) => Value::from(blotted(&inner).to_string()),
-            Err(_) => value.clone(),
+            Err(_) => Value::from(until_secret(text).as_ref()),
         },
         value => value.clone(),
     }
@@ -62,6 +62,7 @@ mod tests {
         assert_eq!(shown(r#"{"state":1,"token":"8d88348a7eed","service_na"#), r#"{"state":1,"token: ***"#);
         assert_eq!(shown(r#"{"data":"{\"auth_code\":\"1"#), r#"{"data":"{\"auth_code\: ***"#);
         assert_eq!(shown(r#"k":"8d88348a7eed","token"#), r#"k":"8d88348a7eed","token: ***"#);
+        assert_eq!(shown(r#"{"a":1,"data":"{\"token\":\"8d8"}"#), r#"{"a":1,"data":"{\"token: ***"}"#);
         assert_eq!(shown("<html>\"no\" token</html>\n"), "<html>\"no\" token</html>");
     }
 }

@@ -15,16 +15,22 @@ pub struct Job {
     pub answer: Answer,
     pub since: Instant,
     backoff: Backoff,
+    was_tried: bool,
 }
 
 impl Job {
     pub fn new(answer: Answer) -> Job {
-        Job { answer, since: Instant::now(), backoff: Backoff::new(PAUSE, LONGEST) }
+        Job { answer, since: Instant::now(), backoff: Backoff::new(PAUSE, LONGEST), was_tried: false }
     }
 
     /// Kept on disk until the platform has it.
     fn is_kept(&self) -> bool {
         self.answer.event_id != 0
+    }
+
+    /// Closing need not wait for it.
+    fn is_shelved(&self) -> bool {
+        self.is_kept() && self.was_tried
     }
 
     /// Tells one answer from another, also when it is given once more.
@@ -63,13 +69,13 @@ impl Waiting {
     }
 
     fn put(&mut self, due: Instant, job: Job) {
-        self.counts.shelved.fetch_add(u64::from(job.is_kept()), Ordering::AcqRel);
+        self.counts.shelved.fetch_add(u64::from(job.is_shelved()), Ordering::AcqRel);
         self.jobs.push((due, job));
     }
 
     fn take(&mut self, at: usize) -> Job {
         let (_, job) = self.jobs.swap_remove(at);
-        self.counts.shelved.fetch_sub(u64::from(job.is_kept()), Ordering::AcqRel);
+        self.counts.shelved.fetch_sub(u64::from(job.is_shelved()), Ordering::AcqRel);
         job
     }
 
@@ -82,7 +88,8 @@ impl Waiting {
     pub fn take_in(&mut self, mut job: Job) -> Option<Job> {
         // One answer serves, however often its platform asks for it: the one that waits here gives way.
         if let Some(at) = self.jobs.iter().position(|(_, other)| job.is_kept() && other.name() == job.name()) {
-            job.backoff = self.take(at).backoff;
+            let waiting = self.take(at);
+            (job.backoff, job.was_tried) = (waiting.backoff, waiting.was_tried);
             self.counts.left.fetch_sub(1, Ordering::AcqRel);
         }
         if Instant::now() >= self.all_until {
@@ -94,12 +101,14 @@ impl Waiting {
 
     /// It was not taken.
     pub fn put_off(&mut self, mut job: Job) {
+        job.was_tried = true;
         let pause = job.backoff.pause();
         self.put(Instant::now() + pause, job);
     }
 
     /// The others would fail too.
-    pub fn put_off_all(&mut self, job: Job, pause: Duration) {
+    pub fn put_off_all(&mut self, mut job: Job, pause: Duration) {
+        job.was_tried = true;
         self.all_until = Instant::now() + pause.min(LONGEST);
         self.put(self.all_until, job);
     }
@@ -108,6 +117,7 @@ impl Waiting {
     /// all wait.
     pub fn refused(&mut self, mut job: Job, wait: Option<Duration>, of_all: impl FnOnce() -> Duration) {
         let name = job.name();
+        job.was_tried = true;
         let own = wait.unwrap_or_else(|| job.backoff.pause()).min(LONGEST);
         let is_second = self.refused.replace(name).is_some_and(|other| other != name);
         self.put(Instant::now() + own, job);
@@ -144,6 +154,8 @@ mod tests {
         let next = waiting.due().unwrap().saturating_duration_since(Instant::now());
         assert!(next > Duration::from_secs(55) && next <= LONGEST, "{next:?}");
         assert!(waiting.take_in(job(3)).is_none(), "all wait");
+        // Who closes waits for the one that was not tried.
+        assert_eq!(waiting.counts.shelved.load(Ordering::Relaxed), 2);
         assert_eq!(waiting.take_soonest().unwrap().answer.event_id, 3);
         assert_eq!(waiting.counts.shelved.load(Ordering::Relaxed), 2);
     }

@@ -121,6 +121,11 @@ impl State {
         }
         // A late one of a request that was given up.
         facts.log.warn(format_args!("cloud: a nameless reply that belongs to nothing under way: {text}"));
+        if is_token_refusal(&text) && matches!(self.under_way, Some(UnderWay::Job { .. })) {
+            // If it was said of the one under way, the token is dead; if not, a login too many does no harm.
+            self.is_token_good = false;
+            self.want_login(facts, now);
+        }
         let owed = if self.owed.is_empty() { None } else { self.owed.remove(0).given };
         // It may as well be about the one under way: neither is known to be stored.
         let own = match &self.under_way {
@@ -368,6 +373,7 @@ mod tests {
             // Said of the entry, under a token or in a second that were not the charge's.
             rig.says(nameless(text), first);
             assert!(!rig.state.is_idle() && rig.state.queue.is_empty(), "it waits for its own reply");
+            assert_eq!(rig.state.is_token_good, text == "request_over_times", "the token may be dead all the same");
             // The entry's refusal is spent: the next is the charge's own.
             rig.says(nameless(text), first);
             assert!(rig.state.is_idle() && rig.state.queue.len() == 1, "made again, for it was not taken");
