@@ -7,8 +7,9 @@ mod receive;
 #[cfg(test)]
 mod rig;
 mod send;
+mod words;
 
-pub use self::receive::is_already_handled;
+pub use self::words::is_already_handled;
 
 use self::job::{Job, Owed, UnderWay};
 use super::guard::Guard;

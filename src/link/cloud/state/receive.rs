@@ -1,16 +1,13 @@
 //! Receiving: whose reply it is, and what a refusal means for the record.
 
 use super::job::{Job, UnderWay};
+use super::words::{OVER_TIMES, errmsg, is_already_handled, is_token_refusal, says_handled};
 use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
 use crate::json::Value;
 use crate::link::Members;
 use crate::link::cloud::classify::{self, Kind};
-use std::borrow::Cow;
 use std::time::Instant;
-
-/// The refusal of the 101st request in 11 seconds.
-const OVER_TIMES: &str = "request_over_times";
 
 /// How often a refused token or rate is tried again within one call.
 const ATTEMPTS: u32 = 3;
@@ -226,17 +223,6 @@ impl State {
     }
 }
 
-/// Whether the server says that it has this record already: the older server says so with state 1; the last is a
-/// picture's.
-pub fn is_already_handled(reply: &Members) -> bool {
-    says_handled(&errmsg(reply))
-}
-
-fn says_handled(text: &str) -> bool {
-    // Nearly always there is nothing to look through.
-    !text.is_empty() && (text.contains("数据已处理过") || text.contains("sign重复") || text.contains("图片已上传过"))
-}
-
 fn is_state(reply: &Members, state: &str) -> bool {
     reply.plain("state") == state
 }
@@ -245,14 +231,6 @@ fn is_state(reply: &Members, state: &str) -> bool {
 /// remembers them before it looks at them, and not while the outcome is still to come, as that of a charge is.
 fn is_settled(job: &Job, reply: &Members, is_handled: bool) -> bool {
     if is_handled { !job.asks_now() } else { matches!(&*reply.plain("state"), "" | "1") }
-}
-
-fn errmsg(reply: &Members) -> Cow<'_, str> {
-    reply.plain("errmsg")
-}
-
-fn is_token_refusal(text: &str) -> bool {
-    text.contains("token无效") || text.contains("车场没有登录") || text.contains("未识别到token")
 }
 
 #[cfg(test)]
