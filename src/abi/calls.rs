@@ -126,7 +126,8 @@ pub unsafe extern "C" fn parklink_wait_ready(handle: *mut Parklink, timeout_ms: 
 ///
 /// Waits at most the platform's request_timeout_ms (cloud., bolink., union., etcp.; with two platforms the longer one),
 /// or for a charge what its document gives the platform when that is longer. A record that finds older ones of its order
-/// in the store waits for its turn: QUEUED when that does not come. Any thread, also inside a callback.
+/// in the store waits for its turn: QUEUED when that does not come. With a store it also waits for uploads of its order that
+/// have not returned in other threads, and is stored when they are back: QUEUED. Any thread, also inside a callback.
 /// Errors: ARGUMENT, ENCODING, JSON, TOO_LARGE, UNKNOWN_INTERFACE, INVALID, UNKNOWN_EVENT (an answer, and the downlink was
 /// answered meanwhile), NOT_CONFIGURED, UNSUPPORTED, OFFLINE, TIMEOUT, BROKEN, REFUSED, LOGIN_REFUSED, RATE_LIMITED,
 /// PROTOCOL, HTTP, TLS, PROXY, NOT_STORED, QUEUED, PENDING (wait for the downlink), IO (the file of upload_file), CLOSED,

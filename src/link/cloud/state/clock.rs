@@ -1,7 +1,7 @@
 //! Time: what is due, and when to look again.
 
 use super::job::{Job, Owed, UnderWay};
-use super::{Facts, Phase, State, is_already_handled};
+use super::{Facts, Phase, State};
 use crate::error::{Code, Error};
 use crate::link::Members;
 use crate::link::cloud::classify::Expected;
@@ -62,17 +62,6 @@ impl State {
         job.end(Err(Error::new(Code::Timeout, message)));
     }
 
-    /// A no to a charge while an earlier call of the same order has no reply yet is taken for that one's: who hears no takes
-    /// the money another way. When this charge's own reply does not come either, its end says that it may have been made.
-    pub(super) fn is_late_no(&mut self, reply: &Members) -> bool {
-        let Some(UnderWay::Job { job, .. }) = &self.under_way else { return false };
-        if !job.asks_now() || matches!(&*reply.plain("state"), "1" | "2") || is_already_handled(reply) {
-            return false;
-        }
-        let owed = self.owed.iter().position(|owed| owed.order.is_some() && owed.order == job.order);
-        owed.inspect(|at| drop(self.owed.remove(*at))).is_some()
-    }
-
     pub(super) fn beat(&mut self, facts: &Facts, now: Instant) {
         if self.phase != Phase::Up || self.wire.is_none() {
             return;
@@ -129,33 +118,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::super::rig::Rig;
-    use crate::json::{json, members};
+    use crate::json::members;
     use crate::link::cloud::rate::Rate;
     use std::time::{Duration, Instant};
-
-    #[test]
-    fn a_no_to_an_earlier_call_of_the_order_is_not_this_charges() {
-        let now = Instant::now();
-        let mut rig = Rig::new(Rate::new(0, 0, Duration::ZERO), now);
-        let charge = |order: &str, total: &str| members! {"order_id": order, "pay_type": "wallet", "total": total};
-        let no =
-            |order: &str| members! {"service_name": "out_park", "state": 0, "errmsg": "余额不足", "order_id": order};
-        let [first, end] = [1, 30].map(|second| now + Duration::from_secs(second));
-        rig.queue("out_park", charge("A1", "1"), first);
-        rig.state.tick(&rig.facts, now);
-        rig.state.tick(&rig.facts, first);
-        // Another order's no is its own.
-        let other = rig.queue("out_park", charge("A2", "1"), end);
-        rig.state.tick(&rig.facts, first);
-        rig.says(no("A2"), first);
-        assert_eq!(other.take().unwrap().unwrap()["state"], json!(0));
-        let again = rig.queue("out_park", charge("A1", "2"), end);
-        rig.state.tick(&rig.facts, first);
-        rig.says(no("A1"), first);
-        assert!(!rig.state.is_idle(), "it was said of the first call");
-        rig.says(members! {"service_name": "out_park", "state": 2, "errmsg": "", "order_id": "A1"}, first);
-        assert_eq!(again.take().unwrap().unwrap()["state"], json!(2));
-    }
 
     #[test]
     fn a_request_whose_moment_came_between_two_looks_is_due_at_once() {

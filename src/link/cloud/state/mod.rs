@@ -3,6 +3,7 @@
 
 mod clock;
 mod job;
+mod late;
 mod receive;
 #[cfg(test)]
 mod rig;
